@@ -1,0 +1,4 @@
+//! Speed of columns.
+fn main() {
+    divan::main();
+}
