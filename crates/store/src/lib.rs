@@ -1,0 +1,276 @@
+//! What boobook asks of a durable store, and nothing about how one does it.
+//!
+//! A store keeps *state*, not logs: one row per record with the sequence number of its last change, which makes
+//! `sinceSq` a range scan for clients, other nodes and back-ups alike (architecture.md §3). It is *not* asked to
+//! answer queries: all reading is done from memory, the store is read when a database is opened, for a record's
+//! history, and to look up an idempotency key.
+//!
+//! * [`Store`]: a data directory or a cluster; opens, creates and deletes databases; holds the catalogue.
+//! * [`DatabaseStore`]: one open database. [`DatabaseStore::commit`] makes a [`Batch`] durable, whole or not at all.
+//! * [`codec`]: the versioned binary form of a record.
+//! * [`MemStore`], [`FaultStore`]: for tests. [`conformance`]: the suite every store passes.
+//!
+//! Everything here blocks; callers are on threads that may.
+
+pub mod codec;
+pub mod conformance;
+mod error;
+mod fault;
+mod mem;
+
+use std::ops::Range;
+
+use boobook_model::{DatabaseId, RecordId, Sq, TableId};
+
+pub use error::{CodecError, StoreError};
+pub use fault::{Fault, FaultCounts, FaultStore, Faults};
+pub use mem::MemStore;
+
+/// A data directory, or a schema of a database server.
+pub trait Store: Send + Sync + 'static {
+    /// The catalogue as it is now.
+    fn load_catalogue(&self) -> Result<CatalogueState, StoreError>;
+
+    /// A number that moves whenever the catalogue changes, by whichever process. Cheap: asked several times a second.
+    fn catalogue_version(&self) -> Result<u64, StoreError>;
+
+    /// Applies changes if the catalogue still stands at `base`; answers the new `seq`.
+    /// [`StoreError::Conflict`] if it moved on: load again and decide anew.
+    fn commit_catalogue(&self, base: u64, changes: &[CatalogueChange]) -> Result<u64, StoreError>;
+
+    /// Makes an empty database whose first schema is `schema`, at sequence `1`. Succeeds without effect on a
+    /// database that an earlier, interrupted call made (the catalogue says `creating` until it is done).
+    fn create_database(&self, id: &DatabaseId, schema: &[u8], at_ms: i64) -> Result<(), StoreError>;
+
+    /// Opens a database. One handle per database at a time.
+    fn open_database(&self, id: &DatabaseId) -> Result<Box<dyn DatabaseStore>, StoreError>;
+
+    /// Deletes a database's data. Succeeds where there is none.
+    fn delete_database(&self, id: &DatabaseId) -> Result<(), StoreError>;
+}
+
+/// One open database. Committing and reading history may happen at the same time.
+pub trait DatabaseStore: Send + Sync {
+    /// Streams the whole state: first the head, then every record and tombstone ascending by table and record id.
+    /// All of it from one consistent view.
+    fn load(&self, sink: &mut dyn LoadSink) -> Result<(), StoreError>;
+
+    /// Makes a batch durable, whole or not at all, before it returns.
+    /// * `NotCommitted`: surely not written; may be tried again.
+    /// * `Unknown`: ask [`Self::is_committed`] before anything else is done.
+    /// * `Conflict`: the database no longer stands at [`Batch::base`].
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Whether the batch of that id was committed. Kept for a day at least.
+    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError>;
+
+    /// History of one record, newest first, following `prev` from `newest`; only rows with `sq > since`.
+    /// At most `limit` rows.
+    fn history(&self, newest: Sq, since: Sq, limit: usize) -> Result<Vec<History>, StoreError>;
+
+    /// The answer remembered for an idempotency key, unless it is older than `not_before_ms`.
+    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError>;
+
+    /// Work for idle times: moves the write-ahead log into the file, purges history, idempotency and transaction
+    /// rows that are older than the limits. Bounded to a fraction of a second a call; `true` if more is left.
+    fn maintain(&self, limits: &Retention) -> Result<bool, StoreError>;
+
+    /// Gives back file handles and caches of an idle database; the next call opens them again.
+    fn release(&self);
+}
+
+/// What a purge keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// History rows older than this instant go (ms since the epoch).
+    pub history_before_ms: i64,
+    /// Idempotency and transaction rows older than this instant go.
+    pub idempotency_before_ms: i64,
+}
+
+/// Where a database stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Sequence of the last committed change.
+    pub seq: Sq,
+    /// Sequence of the last schema change.
+    pub schema_sq: Sq,
+    /// Newest clock value written (ms since the epoch); time never runs backwards within a database.
+    pub clock_ms: i64,
+    /// Deletions at or below this sequence may be forgotten.
+    pub sq_min: Sq,
+    /// The current schema, as [`Batch::schema`] gave it.
+    pub schema: Vec<u8>,
+    /// Next record id of each table that ever had one.
+    pub counters: Vec<(TableId, u64)>,
+}
+
+/// Takes what [`DatabaseStore::load`] reads.
+pub trait LoadSink {
+    /// Called once, first.
+    fn head(&mut self, head: Head) -> Result<(), StoreError>;
+    /// Called for every record and tombstone. `body` is what [`Record::body`] said; empty for a tombstone of an
+    /// earlier format. An error ends the load.
+    fn record(
+        &mut self,
+        tid: TableId,
+        rid: RecordId,
+        sq: Sq,
+        deleted: bool,
+        body: &[u8],
+    ) -> Result<(), StoreError>;
+}
+
+/// Everything one group commit changes. Bodies lie one after another in `bytes`, so that a batch is two
+/// allocations, not thousands.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Random; resolves an unknown commit outcome.
+    pub tx_id: u128,
+    /// The sequence this batch was computed on.
+    pub base: Sq,
+    /// The sequence after it; greater than `base`.
+    pub seq: Sq,
+    /// Clock of its newest change, ms since the epoch.
+    pub clock_ms: i64,
+    /// Records changed, each once, in no particular order.
+    pub records: Vec<Record>,
+    /// One row per change, ascending by `sq`.
+    pub history: Vec<HistoryRow>,
+    /// Next record ids that moved.
+    pub counters: Vec<(TableId, u64)>,
+    /// A new schema and the sequence of that change.
+    pub schema: Option<(Sq, Vec<u8>)>,
+    /// Answers to remember.
+    pub idempotency: Vec<(Vec<u8>, Idempotency)>,
+    /// Bodies.
+    pub bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// The bytes of a body.
+    pub fn body(&self, range: &Range<usize>) -> &[u8] {
+        &self.bytes[range.clone()]
+    }
+}
+
+/// A record's new state.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its table.
+    pub tid: TableId,
+    /// Its id.
+    pub rid: RecordId,
+    /// Sequence of the change.
+    pub sq: Sq,
+    /// Whether it is a tombstone now.
+    pub deleted: bool,
+    /// Its row ([`codec`]) in [`Batch::bytes`]; of a tombstone, a row without fields.
+    pub body: Range<usize>,
+}
+
+/// What a change did to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HistoryKind {
+    /// It came into being, or came back by an upsert.
+    Created = 1,
+    /// Fields changed.
+    Updated = 2,
+    /// It went.
+    Deleted = 3,
+}
+
+impl HistoryKind {
+    /// From its stored number.
+    pub fn from_u8(n: u8) -> Option<Self> {
+        Some(match n {
+            1 => Self::Created,
+            2 => Self::Updated,
+            3 => Self::Deleted,
+            _ => return None,
+        })
+    }
+}
+
+/// One change of one record as it is written: old values of the changed fields only.
+#[derive(Debug, Clone)]
+pub struct HistoryRow {
+    /// Sequence of the change; primary key.
+    pub sq: Sq,
+    /// Sequence of the same record's change before, 0 for none. Rows of a record form a chain, newest first.
+    pub prev: Sq,
+    /// When, ms since the epoch.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// Table.
+    pub tid: TableId,
+    /// Record.
+    pub rid: RecordId,
+    /// What happened.
+    pub kind: HistoryKind,
+    /// Old values ([`codec::encode_fields`]) in [`Batch::bytes`]; empty for `Created`.
+    pub before: Range<usize>,
+}
+
+/// One change of one record as it is read back.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "as HistoryRow")]
+pub struct History {
+    pub sq: Sq,
+    pub prev: Sq,
+    pub at_ms: i64,
+    pub actor: String,
+    pub tid: TableId,
+    pub rid: RecordId,
+    pub kind: HistoryKind,
+    pub before: Vec<u8>,
+}
+
+/// What is remembered of a request with an `Idempotency-Key`. The key includes the principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Hash of the request it answered; another body under the same key is refused.
+    pub request_hash: [u8; 32],
+    /// Table of the records.
+    pub tid: TableId,
+    /// The records of the answer, in order; `None` for one that was deleted by the request.
+    pub rids: Vec<Option<RecordId>>,
+    /// When, ms since the epoch.
+    pub at_ms: i64,
+}
+
+/// The catalogue: teams, users, keys, databases, as named documents.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CatalogueState {
+    /// +1 with each commit.
+    pub seq: u64,
+    /// All entries, ascending by kind and id.
+    pub entries: Vec<CatalogueEntry>,
+}
+
+/// A document of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueEntry {
+    /// `team`, `user`, `key`, `database`, …
+    pub kind: String,
+    /// Unique within its kind.
+    pub id: String,
+    /// JSON; its shape is `app`'s.
+    pub body: Vec<u8>,
+}
+
+/// A change of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogueChange {
+    /// Adds or replaces.
+    Put(CatalogueEntry),
+    /// Removes, if there.
+    Delete {
+        /// Kind of the entry.
+        kind: String,
+        /// Id of the entry.
+        id: String,
+    },
+}
