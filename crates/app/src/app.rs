@@ -1,0 +1,226 @@
+//! The application: authentication, teams, databases, and the way into one.
+
+use std::{sync::Arc, time::Duration};
+
+use boobook_model::{Principal, Role, Schema};
+use boobook_store::Store;
+
+use crate::{
+    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue,
+    limits::CATALOGUE_POLL,
+    registry::Registry,
+    writer::WriterPool,
+};
+
+/// The server without its network. Clones share everything.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) limits: Arc<Limits>,
+    registry: Registry,
+    pool: Arc<WriterPool>,
+}
+
+/// A team or database as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl App {
+    /// Opens the catalogue and starts the writer threads.
+    pub fn start(store: Arc<dyn Store>, host: Arc<dyn Host>, limits: Limits) -> Result<Self, AppError> {
+        let catalogue = Arc::new(Catalogue::open(Arc::clone(&store), Arc::clone(&host))?);
+        catalogue.drop_unfinished()?;
+        catalogue.finish_deletions()?;
+        let limits = Arc::new(limits);
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
+        let pool = WriterPool::start(threads, Arc::clone(&host))
+            .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
+        let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
+        Ok(Self { inner: Arc::new(Inner { catalogue, host, limits, registry, pool }) })
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// The catalogue, for the demo and tests.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.inner.catalogue
+    }
+
+    /// Number of open databases, and the bytes they hold.
+    pub fn usage(&self) -> (usize, usize) {
+        self.inner.registry.usage()
+    }
+
+    /// Who a bearer key belongs to.
+    pub fn authenticate(&self, bearer: &[u8]) -> Result<Arc<Principal>, AppError> {
+        self.inner.catalogue.authenticate(bearer)
+    }
+
+    /// The teams the caller may see.
+    pub fn teams(&self, principal: &Principal) -> Vec<Named> {
+        let view = self.inner.catalogue.view();
+        let visible = view.teams.iter().filter(|t| principal.role_in(&t.id).is_some());
+        visible.map(|t| Named { id: t.id.clone(), name: t.name.clone() }).collect()
+    }
+
+    /// One of them.
+    pub fn team(&self, principal: &Principal, key: &str) -> Result<Named, AppError> {
+        let view = self.inner.catalogue.view();
+        let (team, _) = visible_team(&view, principal, key)?;
+        Ok(Named { id: team.id.clone(), name: team.name.clone() })
+    }
+
+    /// The databases of a team the caller may see.
+    pub fn databases(&self, principal: &Principal, team: &str) -> Result<Vec<Named>, AppError> {
+        let view = self.inner.catalogue.view();
+        let (team, _) = visible_team(&view, principal, team)?;
+        let visible = view.databases_of(&team.id).filter(|d| principal.may_see(&d.id));
+        Ok(visible.map(|d| Named { id: d.id.clone(), name: d.name.clone() }).collect())
+    }
+
+    /// Makes a team; the caller's key sees it as `admin`.
+    pub async fn create_team(&self, principal: &Principal, name: &str) -> Result<Named, AppError> {
+        let is_admin = principal.teams.iter().any(|(_, role)| role.is_admin());
+        if !is_admin || principal.read_only || principal.databases.is_some() {
+            return Err(AppError::Forbidden("making a team needs the admin role and a key for all databases".into()));
+        }
+        let (catalogue, key, name) = (Arc::clone(&self.inner.catalogue), principal.key.clone(), name.to_owned());
+        blocking(move || {
+            let team = catalogue.create_team(&name)?;
+            catalogue.add_team_to_key(key.as_str(), &team.id)?;
+            Ok(Named { id: team.id, name: team.name })
+        })
+        .await
+    }
+
+    /// Makes a database in a team, empty or with a schema.
+    pub async fn create_database(
+        &self,
+        principal: &Principal,
+        team: &str,
+        name: &str,
+        schema: Option<Schema>,
+    ) -> Result<Named, AppError> {
+        let team = {
+            let view = self.inner.catalogue.view();
+            let (team, role) = visible_team(&view, principal, team)?;
+            if !role.is_admin() || principal.read_only || principal.databases.is_some() {
+                return Err(AppError::Forbidden(
+                    "making a database needs the admin role and a key for all databases".into(),
+                ));
+            }
+            team.id.clone()
+        };
+        let (catalogue, name) = (Arc::clone(&self.inner.catalogue), name.to_owned());
+        blocking(move || {
+            let schema = schema.unwrap_or_else(|| Schema::empty(&name));
+            let entry = catalogue.create_database(&team, &name, schema)?;
+            Ok(Named { id: entry.id, name: entry.name })
+        })
+        .await
+    }
+
+    /// The way into a database: checks that the caller may see it and opens it if need be.
+    pub async fn session(&self, principal: &Arc<Principal>, team: &str, database: &str) -> Result<Session, AppError> {
+        let (team_id, role, id) = {
+            let view = self.inner.catalogue.view();
+            let (team, role) = visible_team(&view, principal, team)?;
+            let entry = view
+                .database(&team.id, database)
+                .filter(|d| principal.may_see(&d.id))
+                .ok_or(AppError::DatabaseNotFound)?;
+            (catalogue::team_id(team)?, role.clone(), catalogue::database_id(entry)?)
+        };
+        let database = match self.inner.registry.opened(&id) {
+            Some(database) => database,
+            None => self.inner.registry.open(&id).await?,
+        };
+        Ok(Session {
+            app: Arc::clone(&self.inner),
+            database,
+            principal: Arc::clone(principal),
+            role,
+            team: team_id,
+        })
+    }
+
+    /// Whether the store answers.
+    pub async fn ready(&self) -> Result<(), AppError> {
+        let catalogue = Arc::clone(&self.inner.catalogue);
+        blocking(move || catalogue.refresh().map(|_| ())).await
+    }
+
+    /// What goes on beside requests: catalogue changes by other processes, memory, idle work. Runs until dropped.
+    pub async fn run_background(&self) {
+        let mut round = 0u32;
+        loop {
+            tokio::time::sleep(CATALOGUE_POLL).await;
+            round = round.wrapping_add(1);
+            let inner = Arc::clone(&self.inner);
+            let look = blocking(move || {
+                inner.catalogue.refresh()?;
+                if round % 4 == 0 {
+                    inner.registry.maintain();
+                }
+                Ok(())
+            });
+            if let Err(error) = look.await {
+                tracing::warn!("the catalogue cannot be read: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            if let Err(error) = self.finish_deletions().await {
+                tracing::warn!("a deleted database could not be removed: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    async fn finish_deletions(&self) -> Result<(), AppError> {
+        let going: Vec<_> = {
+            let view = self.inner.catalogue.view();
+            view.databases.iter().filter(|d| d.state == DatabaseState::Deleting).cloned().collect()
+        };
+        if going.is_empty() {
+            return Ok(());
+        }
+        for entry in &going {
+            self.inner.registry.close(&catalogue::database_id(entry)?).await;
+        }
+        let catalogue = Arc::clone(&self.inner.catalogue);
+        blocking(move || catalogue.finish_deletions()).await
+    }
+
+    /// Lets the writers finish what waits, and ends them. Blocks; call when no more requests come.
+    pub fn stop(&self) {
+        self.inner.pool.stop();
+    }
+}
+
+fn visible_team<'a>(
+    view: &'a catalogue::View,
+    principal: &'a Principal,
+    key: &str,
+) -> Result<(&'a Arc<catalogue::TeamEntry>, &'a Role), AppError> {
+    let team = view.team(key).ok_or(AppError::TeamNotFound)?;
+    let role = principal.role_in(&team.id).ok_or(AppError::TeamNotFound)?;
+    Ok((team, role))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AppError> + Send + 'static,
+) -> Result<T, AppError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| AppError::Internal(e.to_string()))?
+}

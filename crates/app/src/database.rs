@@ -1,0 +1,244 @@
+//! One open database: the published snapshot readers take, and the queue its writer empties.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use boobook_engine::{Loader, Snapshot};
+use boobook_model::{DatabaseId, RecordId, Schema, Sq, TableId};
+use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, codec};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{AppError, Limits, error::from_store, transaction::Transaction, writer::WriterPool};
+
+/// An open database. At most one exists per id at a time; it publishes, nobody else does.
+pub struct Database {
+    /// Its id.
+    pub id: DatabaseId,
+    head: ArcSwap<Snapshot>,
+    published: watch::Sender<Sq>,
+    store: Box<dyn DatabaseStore>,
+    queue: Mutex<Queue>,
+    pool: Arc<WriterPool>,
+    limits: Arc<Limits>,
+    /// Set when it is unknown what the store holds: reads go on, writes are refused until it is opened anew.
+    poisoned: AtomicBool,
+    pub(crate) last_used_ms: AtomicI64,
+    pub(crate) last_commit_ms: AtomicI64,
+    pub(crate) has_handles: AtomicBool,
+    pub(crate) needs_maintenance: AtomicBool,
+    heap_bytes: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Box<dyn Transaction>>,
+    bytes: usize,
+    /// Whether the pool knows of this database (so that it is handed to one thread at a time).
+    scheduled: bool,
+}
+
+impl Database {
+    /// Reads a database from its store. Blocks; a million records take about a second.
+    pub(crate) fn open(
+        id: DatabaseId,
+        store: Box<dyn DatabaseStore>,
+        pool: Arc<WriterPool>,
+        limits: Arc<Limits>,
+        now_ms: i64,
+    ) -> Result<Self, AppError> {
+        let mut sink = Sink { id: &id, loader: None, scratch: Vec::new() };
+        store.load(&mut sink).map_err(from_store)?;
+        let loader = sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
+        let snapshot = loader.finish();
+        let heap_bytes = snapshot.heap_bytes();
+        if heap_bytes > limits.cache_bytes_max {
+            return Err(AppError::Unavailable(format!(
+                "database {id} needs {} MB of memory, more than the {} MB allowed for all \
+                 (limits.cache_bytes_max): raise the limit or split the database",
+                heap_bytes >> 20,
+                limits.cache_bytes_max >> 20
+            )));
+        }
+        let (published, _) = watch::channel(snapshot.sq);
+        Ok(Self {
+            id,
+            head: ArcSwap::from_pointee(snapshot),
+            published,
+            store,
+            queue: Mutex::default(),
+            pool,
+            limits,
+            poisoned: AtomicBool::new(false),
+            last_used_ms: AtomicI64::new(now_ms),
+            last_commit_ms: AtomicI64::new(0),
+            has_handles: AtomicBool::new(true),
+            needs_maintenance: AtomicBool::new(false),
+            heap_bytes: AtomicUsize::new(heap_bytes),
+        })
+    }
+
+    /// The newest durable state.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.head.load_full()
+    }
+
+    /// Tells of each publication, by the sequence published.
+    pub fn subscribe(&self) -> watch::Receiver<Sq> {
+        self.published.subscribe()
+    }
+
+    pub(crate) fn store(&self) -> &dyn DatabaseStore {
+        &*self.store
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Makes a durable state the one readers see.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        let sq = snapshot.sq;
+        self.head.store(snapshot);
+        self.published.send_replace(sq);
+        self.needs_maintenance.store(true, Ordering::Relaxed);
+        self.has_handles.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Memory, as of the last [`Self::measure`].
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.heap_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Measures memory again.
+    pub(crate) fn measure(&self) -> usize {
+        let bytes = self.head.load().heap_bytes();
+        self.heap_bytes.store(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    /// Whether nothing waits to be written and no thread is writing.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.waiting.is_empty() && !queue.scheduled
+    }
+
+    /// Hands a transaction to the writer. It is answered through its own channel.
+    pub(crate) fn submit(self: &Arc<Self>, transaction: Box<dyn Transaction>) -> Result<(), AppError> {
+        if self.is_poisoned() {
+            return Err(AppError::Unavailable(
+                "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
+            ));
+        }
+        let schedule = {
+            let mut queue = self.queue.lock();
+            let size = transaction.size_bytes();
+            let full = queue.waiting.len() >= self.limits.queue_transactions_max
+                || (queue.bytes + size > self.limits.queue_bytes_max && !queue.waiting.is_empty());
+            if full {
+                return Err(AppError::Busy("too many writes wait for this database; try again".into()));
+            }
+            queue.bytes += size;
+            queue.waiting.push_back(transaction);
+            !std::mem::replace(&mut queue.scheduled, true)
+        };
+        if schedule {
+            self.pool.schedule(Arc::clone(self));
+        }
+        Ok(())
+    }
+
+    /// The next group: at most the batch limits, one alone if it is larger than they allow.
+    pub(crate) fn take_batch(&self) -> Vec<Box<dyn Transaction>> {
+        let mut queue = self.queue.lock();
+        let mut batch = Vec::with_capacity(queue.waiting.len().min(self.limits.batch_transactions_max));
+        let mut bytes = 0;
+        while let Some(next) = queue.waiting.front() {
+            let size = next.size_bytes();
+            let full = batch.len() >= self.limits.batch_transactions_max || bytes + size > self.limits.batch_bytes_max;
+            if full && !batch.is_empty() {
+                break;
+            }
+            bytes += size;
+            batch.extend(queue.waiting.pop_front());
+        }
+        queue.bytes = queue.bytes.saturating_sub(bytes);
+        batch
+    }
+
+    /// Called by the writer thread when a batch is done: whether it must be scheduled again.
+    pub(crate) fn finish_batch(&self) -> bool {
+        let mut queue = self.queue.lock();
+        queue.scheduled = !queue.waiting.is_empty();
+        queue.scheduled
+    }
+}
+
+/// Takes rows from the store straight into columns.
+struct Sink<'a> {
+    id: &'a DatabaseId,
+    loader: Option<Loader>,
+    scratch: Vec<u32>,
+}
+
+impl Sink<'_> {
+    fn corrupt(&self, reason: String) -> StoreError {
+        StoreError::Corrupt {
+            database: self.id.to_string(),
+            reason,
+            remedy: "Restore it from a back-up".into(),
+        }
+    }
+}
+
+impl LoadSink for Sink<'_> {
+    fn head(&mut self, head: StoredHead) -> Result<(), StoreError> {
+        let json = serde_json::from_slice(&head.schema).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
+        let schema = Schema::from_stored(json).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
+        self.loader = Some(Loader::new(
+            Arc::new(schema),
+            head.seq,
+            head.schema_sq,
+            head.sq_min,
+            head.clock_ms,
+            head.counters,
+        ));
+        Ok(())
+    }
+
+    fn record(&mut self, tid: TableId, rid: RecordId, sq: Sq, deleted: bool, body: &[u8]) -> Result<(), StoreError> {
+        let Some(loader) = self.loader.as_mut() else {
+            return Err(StoreError::Failed("a record came before the head".into()));
+        };
+        let broken = |e: codec::CodecError| StoreError::Corrupt {
+            database: self.id.to_string(),
+            reason: format!("record {tid}{rid}: {e}"),
+            remedy: "Restore it from a back-up".into(),
+        };
+        let meta = codec::decode_meta(body).map_err(broken)?;
+        let meta = boobook_engine::RecordMeta {
+            sq,
+            created_at_ms: meta.created_at_ms,
+            created_by: meta.created_by,
+            modified_at_ms: meta.modified_at_ms,
+            modified_by: meta.modified_by,
+        };
+        let mut row = loader.record(tid, rid, deleted, &meta);
+        codec::decode_row(body, &mut self.scratch, |field, cell| row.field(field, cell)).map_err(broken)?;
+        Ok(())
+    }
+}

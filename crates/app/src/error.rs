@@ -1,0 +1,97 @@
+//! What a use case can answer instead of success. `http` maps each variant to a status and a stable code.
+
+use boobook_model::SchemaError;
+use boobook_store::StoreError;
+
+/// A use case refused or failed. Each variant is something the caller can act on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AppError {
+    /// Key missing, wrong, expired or revoked.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The key is good but may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No such team, or the key may not see it.
+    #[error("Team Not Found")]
+    TeamNotFound,
+    /// No such database, or the key may not see it.
+    #[error("Database Not Found")]
+    DatabaseNotFound,
+    /// No such table.
+    #[error("Table Not Found")]
+    TableNotFound,
+    /// No such record; in a list, which element asked for it.
+    #[error("{}Record Not Found", .place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
+    RecordNotFound {
+        /// `records[3]`, `None` where the request names one record only.
+        place: Option<String>,
+    },
+    /// The request cannot be carried out as it stands.
+    #[error("{}", place_and_message(.place, .message))]
+    BadInput {
+        /// Where in the request: `records[3].fields.Age`; empty for the whole.
+        place: String,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// `If-Match` named another sequence than the record has.
+    #[error("the record has moved on: its sequence is {actual}, not {expected}")]
+    PreconditionFailed {
+        /// What the request named.
+        expected: u64,
+        /// What the record has.
+        actual: u64,
+    },
+    /// An `Idempotency-Key` came again with another request.
+    #[error("this Idempotency-Key was used for another request; use a new key for a new request")]
+    IdempotencyKeyReused,
+    /// What is there stands in the way (a name taken, a newer version).
+    #[error("{0}")]
+    Conflict(String),
+    /// Something is larger than a limit allows.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too much is waiting already; try again.
+    #[error("{0}")]
+    Busy(String),
+    /// The store cannot be reached, is full, or this database cannot be read.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A bug. The text goes to the log, not to the client.
+    #[error("internal error")]
+    Internal(String),
+}
+
+fn place_and_message(place: &str, message: &str) -> String {
+    if place.is_empty() { message.to_owned() } else { format!("{place}: {message}") }
+}
+
+impl AppError {
+    /// Bad input at a place.
+    pub fn bad(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::BadInput { place: place.into(), message: message.into() }
+    }
+}
+
+/// The one mapping of store errors. Nothing that a client did causes one, so all are "unavailable".
+pub(crate) fn from_store(error: StoreError) -> AppError {
+    match error {
+        StoreError::NotFound(_) => AppError::Unavailable(format!(
+            "{error}; the catalogue knows it: restore its file from a back-up, or delete the database"
+        )),
+        StoreError::Conflict => AppError::Busy("the database was changed elsewhere meanwhile; try again".into()),
+        StoreError::NotCommitted(reason) => {
+            AppError::Unavailable(format!("nothing was stored: {reason}; try again later"))
+        }
+        StoreError::Unknown(reason) => AppError::Unavailable(format!(
+            "it is not known whether this was stored: {reason}; read before you write it again"
+        )),
+        other => AppError::Unavailable(other.to_string()),
+    }
+}
+
+/// A schema edit that does not hold together is the client's.
+pub(crate) fn from_schema(error: SchemaError) -> AppError {
+    AppError::BadInput { place: error.place, message: error.message }
+}

@@ -1,0 +1,50 @@
+//! The use cases of boobook: who may do what, which database it concerns, and how a write becomes durable.
+//!
+//! It is *not* a server: it knows no HTTP and writes no JSON of records (the caller hands in how to read a
+//! request and how to render the answer). It names no concrete store: it is given one. It reads no clock and no
+//! randomness itself: both come through [`Host`].
+//!
+//! * [`App`]: authentication, teams, databases; [`App::session`] is the way into one.
+//! * [`Session`]: one caller in one database; all rights are asked here.
+//! * [`Database`]: an open database; readers take its snapshot without a lock, writers queue.
+//! * `writer`: group commit. `registry`: single-flight opening and eviction. `catalogue`: teams, users, keys.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use boobook_app::{App, Limits, NewKey, SystemHost};
+//! use boobook_store::MemStore;
+//!
+//! let app = App::start(Arc::new(MemStore::default()), Arc::new(SystemHost), Limits::default()).unwrap();
+//! let team = app.catalogue().create_team("Werkstatt Nord").unwrap();
+//! let (_, key) = app.catalogue().create_key(&NewKey { team: &team.id, ..NewKey::default() }).unwrap();
+//! let principal = app.authenticate(key.as_bytes()).unwrap();
+//! assert_eq!(app.teams(&principal)[0].name, "Werkstatt Nord");
+//! # app.stop();
+//! ```
+
+mod access;
+mod app;
+mod catalogue;
+mod database;
+mod error;
+mod host;
+mod limits;
+mod records;
+mod registry;
+mod schema_edit;
+mod session;
+mod transaction;
+mod writer;
+
+pub use access::TableAccess;
+pub use app::{App, Named};
+pub use catalogue::{
+    Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
+};
+pub use database::Database;
+pub use error::AppError;
+pub use host::{Host, SystemHost};
+pub use limits::Limits;
+pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
+pub use schema_edit::Edited;
+pub use session::{Changes, RecordChange, Session};

@@ -1,0 +1,375 @@
+//! The writer: group commit (architecture.md §3 and §7, "A batch is many transactions").
+//!
+//! A bounded pool of threads serves all databases; a database holds a thread only while its queue is not empty,
+//! and never two. One batch: take what waits, run each transaction on its own overlay over the working head,
+//! make all of it durable in one store transaction, publish, answer. Readers see only durable states; no answer,
+//! errors included, leaves before the batch is durable, since an error may rest on an earlier transaction of it.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use boobook_engine::{ChangeKind, Head};
+use boobook_model::{RecordId, TableId};
+use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreError, codec};
+use parking_lot::{Condvar, Mutex};
+use rustc_hash::FxHashMap;
+
+use crate::{
+    AppError, Database, Host, error::from_store, limits::IDEMPOTENCY_MS, transaction::Transaction,
+};
+
+/// The threads that write.
+pub struct WriterPool {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+struct Shared {
+    ready: Mutex<Ready>,
+    wake: Condvar,
+    host: Arc<dyn Host>,
+}
+
+#[derive(Default)]
+struct Ready {
+    databases: VecDeque<Arc<Database>>,
+    stopping: bool,
+}
+
+impl WriterPool {
+    /// Starts `threads` threads.
+    pub(crate) fn start(threads: usize, host: Arc<dyn Host>) -> std::io::Result<Arc<Self>> {
+        let shared = Arc::new(Shared { ready: Mutex::default(), wake: Condvar::new(), host });
+        let pool = Arc::new(Self { shared: Arc::clone(&shared), threads: Mutex::default() });
+        for n in 0..threads.max(1) {
+            let shared = Arc::clone(&shared);
+            let handle = thread::Builder::new().name(format!("writer-{n}")).spawn(move || serve(&shared))?;
+            pool.threads.lock().push(handle);
+        }
+        Ok(pool)
+    }
+
+    /// Gives a database to the next free thread.
+    pub(crate) fn schedule(&self, database: Arc<Database>) {
+        self.shared.ready.lock().databases.push_back(database);
+        self.shared.wake.notify_one();
+    }
+
+    /// Lets the threads finish what waits, and ends them.
+    pub(crate) fn stop(&self) {
+        self.shared.ready.lock().stopping = true;
+        self.shared.wake.notify_all();
+        for handle in self.threads.lock().drain(..) {
+            // A writer thread catches what its transactions do; if it died all the same there is nothing to wait for.
+            let _ = handle.join();
+        }
+    }
+}
+
+fn serve(shared: &Shared) {
+    loop {
+        let database = {
+            let mut ready = shared.ready.lock();
+            loop {
+                if let Some(database) = ready.databases.pop_front() {
+                    break database;
+                }
+                if ready.stopping {
+                    return;
+                }
+                shared.wake.wait(&mut ready);
+            }
+        };
+        write_batch(&database, &*shared.host);
+        if database.finish_batch() {
+            shared.ready.lock().databases.push_back(database);
+            shared.wake.notify_one();
+        }
+    }
+}
+
+/// What a transaction of a batch came to before the commit.
+type Outcome = Result<(), AppError>;
+
+fn write_batch(database: &Arc<Database>, host: &dyn Host) {
+    let mut transactions = database.take_batch();
+    if transactions.is_empty() {
+        return;
+    }
+    match attempt(database, host, &mut transactions) {
+        Ok(outcomes) => answer(transactions, outcomes),
+        Err(error) if transactions.len() == 1 => {
+            let message = error.clone();
+            answer(transactions, vec![Err(message)]);
+        }
+        // One of them may be the reason (too large for the disk that is left, a bug): each by itself.
+        Err(_) => {
+            for transaction in transactions {
+                let mut alone = vec![transaction];
+                let outcomes = match attempt(database, host, &mut alone) {
+                    Ok(outcomes) => outcomes,
+                    Err(error) => vec![Err(error)],
+                };
+                answer(alone, outcomes);
+            }
+        }
+    }
+}
+
+fn answer(transactions: Vec<Box<dyn Transaction>>, outcomes: Vec<Outcome>) {
+    for (transaction, outcome) in transactions.into_iter().zip(outcomes) {
+        transaction.answer(outcome);
+    }
+}
+
+/// Runs and commits a batch. `Err`: nothing of it is stored.
+fn attempt(
+    database: &Arc<Database>,
+    host: &dyn Host,
+    transactions: &mut [Box<dyn Transaction>],
+) -> Result<Vec<Outcome>, AppError> {
+    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, transactions)));
+    let (head, batch, outcomes) = match prepared {
+        Ok(prepared) => prepared?,
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic");
+            tracing::error!(database = %database.id, "a transaction panicked: {text}");
+            return Err(AppError::Internal(text.to_owned()));
+        }
+    };
+    if batch.seq == batch.base {
+        return Ok(outcomes);
+    }
+    commit(database, &batch)?;
+    database.last_commit_ms.store(batch.clock_ms, std::sync::atomic::Ordering::Relaxed);
+    database.publish(head.publish());
+    Ok(outcomes)
+}
+
+fn prepare(
+    database: &Arc<Database>,
+    host: &dyn Host,
+    transactions: &mut [Box<dyn Transaction>],
+) -> Result<(Head, Batch, Vec<Outcome>), AppError> {
+    if database.is_poisoned() {
+        return Err(AppError::Unavailable(
+            "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
+        ));
+    }
+    let published = database.snapshot();
+    let now_ms = host.now_ms();
+    let mut batch = BatchBuilder::new(published.sq, random_tx_id(host));
+    let mut head = Head::new(published);
+    head.vacuum();
+    let mut outcomes = Vec::with_capacity(transactions.len());
+    for transaction in transactions {
+        outcomes.push(run_one(database, &mut head, &mut batch, &mut **transaction, now_ms)?);
+    }
+    let batch = batch.finish(&head);
+    Ok((head, batch, outcomes))
+}
+
+/// Outer error: the store could not be asked; inner: this transaction was refused.
+fn run_one(
+    database: &Database,
+    head: &mut Head,
+    batch: &mut BatchBuilder,
+    transaction: &mut dyn Transaction,
+    now_ms: i64,
+) -> Result<Outcome, AppError> {
+    let remembered_key = match transaction.idempotency() {
+        Some((key, request_hash)) => {
+            let earlier = match batch.remembered(key) {
+                Some(earlier) => Some(earlier.clone()),
+                None => database.store().idempotency(key, now_ms - IDEMPOTENCY_MS).map_err(from_store)?,
+            };
+            if let Some(earlier) = earlier {
+                if earlier.request_hash != request_hash {
+                    return Ok(Err(AppError::IdempotencyKeyReused));
+                }
+                transaction.replay(head.snapshot(), &earlier);
+                return Ok(Ok(()));
+            }
+            Some(key.to_vec())
+        }
+        None => None,
+    };
+    let actor = transaction.actor().clone();
+    let mut tx = head.begin(actor.clone(), now_ms);
+    if let Err(error) = transaction.run(&mut tx) {
+        return Ok(Err(error));
+    }
+    let writes = match tx.finish() {
+        Ok(writes) => writes,
+        Err(error) => return Ok(Err(transaction.explain(error))),
+    };
+    let applied = head.apply(writes);
+    let at_ms = head.snapshot().clock_ms;
+    batch.add(head, &applied, actor.as_str(), at_ms);
+    let mut remember = transaction.applied(head.snapshot(), &applied);
+    if let (Some(key), Some(mut answer)) = (remembered_key, remember.take()) {
+        answer.at_ms = at_ms;
+        batch.remember(key, answer);
+    }
+    Ok(Ok(()))
+}
+
+fn random_tx_id(host: &dyn Host) -> u128 {
+    let mut bytes = [0u8; 16];
+    host.random(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
+/// Commits, and finds out what happened where the store cannot say.
+fn commit(database: &Database, batch: &Batch) -> Result<(), AppError> {
+    match database.store().commit(batch) {
+        Ok(()) => Ok(()),
+        Err(StoreError::Unknown(reason)) => {
+            tracing::warn!(database = %database.id, "outcome of a commit unknown ({reason}); asking the store");
+            for wait_ms in [0u64, 10, 50, 200, 1000] {
+                thread::sleep(Duration::from_millis(wait_ms));
+                match database.store().is_committed(batch.tx_id) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {
+                        return Err(AppError::Unavailable(format!("nothing was stored: {reason}; try again later")));
+                    }
+                    Err(error) => tracing::warn!(database = %database.id, "the store does not answer: {error}"),
+                }
+            }
+            // Only opening it anew can tell what the store holds.
+            database.poison();
+            Err(from_store(StoreError::Unknown(reason)))
+        }
+        Err(StoreError::Conflict) => {
+            database.poison();
+            Err(from_store(StoreError::Conflict))
+        }
+        Err(error) => Err(from_store(error)),
+    }
+}
+
+/// Collects what a batch changes; a record touched by several transactions is stored once, in its last state.
+struct BatchBuilder {
+    batch: Batch,
+    place: FxHashMap<(TableId, RecordId), usize>,
+    actors: Vec<(usize, String)>,
+}
+
+impl BatchBuilder {
+    fn new(base: boobook_model::Sq, tx_id: u128) -> Self {
+        let batch = Batch { base, seq: base, tx_id, ..Batch::default() };
+        Self { batch, place: FxHashMap::default(), actors: Vec::new() }
+    }
+
+    fn remembered(&self, key: &[u8]) -> Option<&Idempotency> {
+        self.batch.idempotency.iter().find(|(k, _)| k == key).map(|(_, answer)| answer)
+    }
+
+    fn remember(&mut self, key: Vec<u8>, answer: Idempotency) {
+        self.batch.idempotency.push((key, answer));
+    }
+
+    fn add(&mut self, head: &Head, applied: &boobook_engine::Applied, actor: &str, at_ms: i64) {
+        self.place.reserve(applied.changes.len());
+        for change in &applied.changes {
+            let record = Record {
+                tid: change.table,
+                rid: change.rid,
+                sq: change.sq,
+                deleted: change.kind == ChangeKind::Deleted,
+                body: 0..0,
+            };
+            let at = *self.place.entry((change.table, change.rid)).or_insert(self.batch.records.len());
+            if at == self.batch.records.len() {
+                self.batch.records.push(record);
+            } else {
+                self.batch.records[at] = record;
+            }
+            if change.kind == ChangeKind::Deleted {
+                self.actors.push((at, actor.to_owned()));
+            }
+            let Some(table) = head.snapshot().table(change.table) else { continue };
+            if table.schema().has_history {
+                let fields = &table.schema().fields;
+                let from = self.batch.bytes.len();
+                if change.kind != ChangeKind::Created {
+                    let before = change.before.iter().map(|(slot, value)| {
+                        let cell = value.as_ref().map_or(boobook_model::Cell::Empty, |v| v.as_cell());
+                        (fields[*slot].id, cell)
+                    });
+                    codec::encode_fields(before, &mut self.batch.bytes);
+                }
+                self.batch.history.push(HistoryRow {
+                    sq: change.sq,
+                    prev: change.prev,
+                    at_ms,
+                    actor: actor.to_owned(),
+                    tid: change.table,
+                    rid: change.rid,
+                    kind: match change.kind {
+                        ChangeKind::Created => HistoryKind::Created,
+                        ChangeKind::Updated => HistoryKind::Updated,
+                        ChangeKind::Deleted => HistoryKind::Deleted,
+                    },
+                    before: from..self.batch.bytes.len(),
+                });
+            }
+        }
+        for &(table, next) in &applied.counters {
+            self.batch.counters.retain(|(t, _)| *t != table);
+            self.batch.counters.push((table, next));
+        }
+        if let Some(sq) = applied.schema {
+            let stored = head.snapshot().schema.to_stored();
+            // A JSON value made of JSON values always prints.
+            self.batch.schema = Some((sq, serde_json::to_vec(&stored).unwrap_or_default()));
+        }
+    }
+
+    /// Encodes each record's last state.
+    fn finish(mut self, head: &Head) -> Batch {
+        let snapshot = head.snapshot();
+        self.batch.seq = snapshot.sq;
+        self.batch.clock_ms = snapshot.clock_ms;
+        let deleters: FxHashMap<usize, String> = self.actors.into_iter().collect();
+        for (at, record) in self.batch.records.iter_mut().enumerate() {
+            let from = self.batch.bytes.len();
+            let Some(table) = snapshot.table(record.tid) else { continue };
+            match table.row(record.rid).filter(|_| !record.deleted) {
+                Some(row) => {
+                    let meta = table.meta(row);
+                    let meta = codec::RowMeta {
+                        created_at_ms: meta.created_at_ms,
+                        created_by: meta.created_by,
+                        modified_at_ms: meta.modified_at_ms,
+                        modified_by: meta.modified_by,
+                    };
+                    let fields = &table.schema().fields;
+                    let cells = fields.iter().enumerate().map(|(slot, field)| (field.id, table.cell(slot, row)));
+                    codec::encode_row(&meta, cells, &mut self.batch.bytes);
+                }
+                None => {
+                    let by = deleters.get(&at).map_or("", String::as_str);
+                    let meta = codec::RowMeta {
+                        created_at_ms: snapshot.clock_ms,
+                        created_by: by,
+                        modified_at_ms: snapshot.clock_ms,
+                        modified_by: by,
+                    };
+                    codec::encode_row(&meta, std::iter::empty(), &mut self.batch.bytes);
+                }
+            }
+            record.body = from..self.batch.bytes.len();
+        }
+        self.batch
+    }
+}
