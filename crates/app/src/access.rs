@@ -30,7 +30,8 @@ impl TableAccess {
     pub(crate) fn new(schema: &Arc<TableSchema>, role: &Role, read_only: bool) -> Self {
         let rights = &schema.rights;
         let mask = |list: fn(&Field) -> Option<&Vec<String>>| {
-            let restricted = !role.is_admin() && schema.fields.iter().any(|f| list(f).is_some_and(|l| !l.is_empty()));
+            let restricted =
+                !role.is_admin() && schema.fields.iter().any(|f| list(f).is_some_and(|l| !l.is_empty()));
             restricted.then(|| schema.fields.iter().map(|f| Rights::allow(list(f), role)).collect())
         };
         Self {

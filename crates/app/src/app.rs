@@ -6,10 +6,8 @@ use boobook_model::{Principal, Role, Schema};
 use boobook_store::Store;
 
 use crate::{
-    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue,
-    limits::CATALOGUE_POLL,
-    registry::Registry,
-    writer::WriterPool,
+    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue, limits::CATALOGUE_POLL,
+    registry::Registry, writer::WriterPool,
 };
 
 /// The server without its network. Clones share everything.
@@ -95,9 +93,12 @@ impl App {
     pub async fn create_team(&self, principal: &Principal, name: &str) -> Result<Named, AppError> {
         let is_admin = principal.teams.iter().any(|(_, role)| role.is_admin());
         if !is_admin || principal.read_only || principal.databases.is_some() {
-            return Err(AppError::Forbidden("making a team needs the admin role and a key for all databases".into()));
+            return Err(AppError::Forbidden(
+                "making a team needs the admin role and a key for all databases".into(),
+            ));
         }
-        let (catalogue, key, name) = (Arc::clone(&self.inner.catalogue), principal.key.clone(), name.to_owned());
+        let (catalogue, key, name) =
+            (Arc::clone(&self.inner.catalogue), principal.key.clone(), name.to_owned());
         blocking(move || {
             let team = catalogue.create_team(&name)?;
             catalogue.add_team_to_key(key.as_str(), &team.id)?;
@@ -134,27 +135,26 @@ impl App {
     }
 
     /// The way into a database: checks that the caller may see it and opens it if need be.
-    pub async fn session(&self, principal: &Arc<Principal>, team: &str, database: &str) -> Result<Session, AppError> {
-        let (team_id, role, id) = {
+    pub async fn session(
+        &self,
+        principal: &Arc<Principal>,
+        team: &str,
+        database: &str,
+    ) -> Result<Session, AppError> {
+        let (role, entry) = {
             let view = self.inner.catalogue.view();
             let (team, role) = visible_team(&view, principal, team)?;
             let entry = view
                 .database(&team.id, database)
                 .filter(|d| principal.may_see(&d.id))
                 .ok_or(AppError::DatabaseNotFound)?;
-            (catalogue::team_id(team)?, role.clone(), catalogue::database_id(entry)?)
+            (role.clone(), Arc::clone(entry))
         };
-        let database = match self.inner.registry.opened(&id) {
+        let database = match self.inner.registry.opened(&entry.id) {
             Some(database) => database,
-            None => self.inner.registry.open(&id).await?,
+            None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
-        Ok(Session {
-            app: Arc::clone(&self.inner),
-            database,
-            principal: Arc::clone(principal),
-            role,
-            team: team_id,
-        })
+        Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
     }
 
     /// Whether the store answers.
@@ -172,7 +172,7 @@ impl App {
             let inner = Arc::clone(&self.inner);
             let look = blocking(move || {
                 inner.catalogue.refresh()?;
-                if round % 4 == 0 {
+                if round.is_multiple_of(4) {
                     inner.registry.maintain();
                 }
                 Ok(())

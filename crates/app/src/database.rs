@@ -55,7 +55,8 @@ impl Database {
     ) -> Result<Self, AppError> {
         let mut sink = Sink { id: &id, loader: None, scratch: Vec::new() };
         store.load(&mut sink).map_err(from_store)?;
-        let loader = sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
+        let loader =
+            sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
         let snapshot = loader.finish();
         let heap_bytes = snapshot.heap_bytes();
         if heap_bytes > limits.cache_bytes_max {
@@ -141,7 +142,8 @@ impl Database {
     pub(crate) fn submit(self: &Arc<Self>, transaction: Box<dyn Transaction>) -> Result<(), AppError> {
         if self.is_poisoned() {
             return Err(AppError::Unavailable(
-                "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
+                "the outcome of an earlier write to this database is not known yet; try again in a moment"
+                    .into(),
             ));
         }
         let schedule = {
@@ -169,7 +171,8 @@ impl Database {
         let mut bytes = 0;
         while let Some(next) = queue.waiting.front() {
             let size = next.size_bytes();
-            let full = batch.len() >= self.limits.batch_transactions_max || bytes + size > self.limits.batch_bytes_max;
+            let full = batch.len() >= self.limits.batch_transactions_max
+                || bytes + size > self.limits.batch_bytes_max;
             if full && !batch.is_empty() {
                 break;
             }
@@ -207,7 +210,8 @@ impl Sink<'_> {
 
 impl LoadSink for Sink<'_> {
     fn head(&mut self, head: StoredHead) -> Result<(), StoreError> {
-        let json = serde_json::from_slice(&head.schema).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
+        let json =
+            serde_json::from_slice(&head.schema).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
         let schema = Schema::from_stored(json).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
         self.loader = Some(Loader::new(
             Arc::new(schema),
@@ -220,7 +224,14 @@ impl LoadSink for Sink<'_> {
         Ok(())
     }
 
-    fn record(&mut self, tid: TableId, rid: RecordId, sq: Sq, deleted: bool, body: &[u8]) -> Result<(), StoreError> {
+    fn record(
+        &mut self,
+        tid: TableId,
+        rid: RecordId,
+        sq: Sq,
+        deleted: bool,
+        body: &[u8],
+    ) -> Result<(), StoreError> {
         let Some(loader) = self.loader.as_mut() else {
             return Err(StoreError::Failed("a record came before the head".into()));
         };

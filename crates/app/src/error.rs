@@ -80,7 +80,9 @@ pub(crate) fn from_store(error: StoreError) -> AppError {
         StoreError::NotFound(_) => AppError::Unavailable(format!(
             "{error}; the catalogue knows it: restore its file from a back-up, or delete the database"
         )),
-        StoreError::Conflict => AppError::Busy("the database was changed elsewhere meanwhile; try again".into()),
+        StoreError::Conflict => {
+            AppError::Busy("the database was changed elsewhere meanwhile; try again".into())
+        }
         StoreError::NotCommitted(reason) => {
             AppError::Unavailable(format!("nothing was stored: {reason}; try again later"))
         }

@@ -8,11 +8,7 @@ use boobook_store::Idempotency;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::{
-    AppError, Limits, TableAccess,
-    access::table_access,
-    transaction::Transaction,
-};
+use crate::{AppError, Limits, TableAccess, access::table_access, transaction::Transaction};
 
 /// One element of a write: what the request asks for one record.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -148,7 +144,8 @@ impl RecordsTransaction {
             }
             Some(rid) if input.upsert => {
                 let exists = tx.exists(table, rid);
-                access.require(if exists { access.can_write } else { access.can_create }, "write records of")?;
+                access
+                    .require(if exists { access.can_write } else { access.can_create }, "write records of")?;
                 tx.upsert(table, rid, values).map(|_| Some(rid))
             }
             Some(rid) => {
@@ -176,7 +173,10 @@ impl RecordsTransaction {
                 let field = schema.table(table).and_then(|t| t.fields.get(slot)).map_or("", |f| &f.caption);
                 let target = schema.table(target).map_or("?", |t| &t.caption);
                 let place = element.map_or_else(String::new, |e| format!("{e}."));
-                AppError::bad(format!("{place}fields.{field}"), format!("there is no record {missing} in table {target:?}"))
+                AppError::bad(
+                    format!("{place}fields.{field}"),
+                    format!("there is no record {missing} in table {target:?}"),
+                )
             }
             other => AppError::bad(element.unwrap_or_default(), other.to_string()),
         }
@@ -198,7 +198,9 @@ fn prepare(
         if let Some((slot, _)) = input.values.iter().find(|(slot, _)| !access.may_write(*slot)) {
             let element = if inputs.single { String::new() } else { format!("records[{at}].") };
             let caption = &access.schema.fields[*slot].caption;
-            return Err(AppError::Forbidden(format!("{element}fields.{caption}: this key may not write this field")));
+            return Err(AppError::Forbidden(format!(
+                "{element}fields.{caption}: this key may not write this field"
+            )));
         }
     }
     Ok((Arc::clone(schema), access, inputs))

@@ -57,7 +57,7 @@ impl Registry {
     }
 
     /// The open database, where it is open.
-    pub(crate) fn opened(&self, id: &DatabaseId) -> Option<Arc<Database>> {
+    pub(crate) fn opened(&self, id: &str) -> Option<Arc<Database>> {
         let database = self.slots.load().get(id)?.open.load_full()?;
         database.last_used_ms.store(self.host.now_ms(), Ordering::Relaxed);
         (!database.is_poisoned()).then_some(database)
@@ -65,12 +65,12 @@ impl Registry {
 
     /// The database, opened if need be.
     pub(crate) async fn open(&self, id: &DatabaseId) -> Result<Arc<Database>, AppError> {
-        if let Some(database) = self.opened(id) {
+        if let Some(database) = self.opened(id.as_str()) {
             return Ok(database);
         }
         let slot = self.slot(id);
         let _one_at_a_time = slot.single_flight.lock().await;
-        if let Some(database) = self.opened(id) {
+        if let Some(database) = self.opened(id.as_str()) {
             return Ok(database);
         }
         let now_ms = self.host.now_ms();
@@ -86,7 +86,8 @@ impl Registry {
         }
         slot.open.store(None);
         self.wait_for_writer(&slot).await;
-        let _few_at_a_time = self.opening.acquire().await.map_err(|_| AppError::Busy("shutting down".into()))?;
+        let _few_at_a_time =
+            self.opening.acquire().await.map_err(|_| AppError::Busy("shutting down".into()))?;
         let opened = self.read(id.clone()).await;
         match opened {
             Ok(database) => {
@@ -116,7 +117,8 @@ impl Registry {
     }
 
     async fn read(&self, id: DatabaseId) -> Result<Arc<Database>, AppError> {
-        let (store, pool, limits) = (Arc::clone(&self.store), Arc::clone(&self.pool), Arc::clone(&self.limits));
+        let (store, pool, limits) =
+            (Arc::clone(&self.store), Arc::clone(&self.pool), Arc::clone(&self.limits));
         let now_ms = self.host.now_ms();
         let opening = tokio::task::spawn_blocking(move || {
             let handle = store.open_database(&id).map_err(from_store)?;

@@ -59,8 +59,9 @@ impl Transaction for SchemaTransaction {
     fn replay(&mut self, _snapshot: &Snapshot, _earlier: &Idempotency) {}
 
     fn answer(mut self: Box<Self>, result: Result<(), AppError>) {
-        let answer = result
-            .and_then(|()| self.edited.ok_or_else(|| AppError::Internal("a schema edit came to no answer".into())));
+        let answer = result.and_then(|()| {
+            self.edited.ok_or_else(|| AppError::Internal("a schema edit came to no answer".into()))
+        });
         if let Some(sender) = self.answer.take() {
             let _ = sender.send(answer);
         }
@@ -147,7 +148,15 @@ pub(crate) fn add_field(
         .ok_or_else(|| AppError::bad(place, "no field id is left in this table"))?;
     let mut keys = body.clone();
     const PUBLIC: [&str; 9] = [
-        "name", "type", "id", "caption", "choices", "referenceToTable", "reverseField", "reverseName", "base",
+        "name",
+        "type",
+        "id",
+        "caption",
+        "choices",
+        "referenceToTable",
+        "reverseField",
+        "reverseName",
+        "base",
     ];
     for public in PUBLIC {
         keys.remove(public);
@@ -207,7 +216,12 @@ fn link(
         Some(Json::String(key)) => key.clone(),
         _ => match field.target {
             Some(id) => id.to_string(),
-            None => return Err(AppError::bad(at("referenceToTable"), "a ref field names its target table, by id or name")),
+            None => {
+                return Err(AppError::bad(
+                    at("referenceToTable"),
+                    "a ref field names its target table, by id or name",
+                ));
+            }
         },
     };
     let target = schema
@@ -240,7 +254,9 @@ fn link(
     reverse.target = Some(table.id);
     reverse.pair = Some(field.id);
     reverse.uuid = uuid();
-    reverse.order = target.fields.iter().map(|f| f.order).fold(field.order * f64::from(u8::from(same)), f64::max).floor() + 1.0;
+    reverse.order =
+        target.fields.iter().map(|f| f.order).fold(field.order * f64::from(u8::from(same)), f64::max).floor()
+            + 1.0;
     Ok((target.id, reverse))
 }
 
@@ -265,7 +281,9 @@ fn add_choices(field: &mut Field, choices: Option<&Json>, place: &str) -> Result
     for (n, choice) in choices.iter().enumerate() {
         let place = format!("{place}[{n}]");
         let mut keys = match choice {
-            Json::String(caption) => JsonMap::from_iter([("caption".to_owned(), Json::from(caption.as_str()))]),
+            Json::String(caption) => {
+                JsonMap::from_iter([("caption".to_owned(), Json::from(caption.as_str()))])
+            }
             Json::Object(keys) => keys.clone(),
             _ => return Err(AppError::bad(place, "expected an object with a caption")),
         };
@@ -273,7 +291,10 @@ fn add_choices(field: &mut Field, choices: Option<&Json>, place: &str) -> Result
             return Err(AppError::bad(format!("{place}.caption"), "an option needs a caption"));
         };
         if caption.is_empty() || field.options.iter().any(|o| o.caption == caption) {
-            return Err(AppError::bad(format!("{place}.caption"), "captions of options are there and different"));
+            return Err(AppError::bad(
+                format!("{place}.caption"),
+                "captions of options are there and different",
+            ));
         }
         let id = match keys.remove("id") {
             None | Some(Json::Null) => u16::try_from(field.next_choice_id).ok(),

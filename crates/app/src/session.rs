@@ -25,8 +25,6 @@ pub struct Session {
     pub(crate) database: Arc<Database>,
     pub(crate) principal: Arc<Principal>,
     pub(crate) role: Role,
-    /// The team the path named.
-    pub team: boobook_model::TeamId,
 }
 
 /// Changes a caller may see, with what is needed to write them.
@@ -119,7 +117,12 @@ impl Session {
     }
 
     /// Selects records. A filter or order on a field the caller may not read is refused: its order would tell.
-    pub fn select(&self, snapshot: &Snapshot, access: &TableAccess, select: &Select) -> Result<Selected, AppError> {
+    pub fn select(
+        &self,
+        snapshot: &Snapshot,
+        access: &TableAccess,
+        select: &Select,
+    ) -> Result<Selected, AppError> {
         let ordered = match select.order {
             boobook_engine::Order::Field { slot, .. } => Some(slot),
             _ => None,
@@ -146,10 +149,8 @@ impl Session {
     /// Adds a table (rest-api.md §2.1).
     pub async fn create_table(&self, body: JsonMap) -> Result<Edited, AppError> {
         let host = Arc::clone(&self.app.host);
-        self.edit_schema(Box::new(move |schema| {
-            add_table(schema, &body, &|| random_text(&*host, MIXED, 16))
-        }))
-        .await
+        self.edit_schema(Box::new(move |schema| add_table(schema, &body, &|| random_text(&*host, MIXED, 16))))
+            .await
     }
 
     /// Adds a field to a table (rest-api.md §2.1).
@@ -247,7 +248,9 @@ impl Session {
         let more = changes.len() > limit;
         changes.truncate(limit);
         for change in &mut changes {
-            change.values.retain(|(field, _)| access.schema.slot(*field).is_some_and(|slot| access.may_read(slot)));
+            change
+                .values
+                .retain(|(field, _)| access.schema.slot(*field).is_some_and(|slot| access.may_read(slot)));
         }
         Ok((access, changes, more))
     }

@@ -19,12 +19,10 @@ use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreEr
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
-use crate::{
-    AppError, Database, Host, error::from_store, limits::IDEMPOTENCY_MS, transaction::Transaction,
-};
+use crate::{AppError, Database, Host, error::from_store, limits::IDEMPOTENCY_MS, transaction::Transaction};
 
 /// The threads that write.
-pub struct WriterPool {
+pub(crate) struct WriterPool {
     shared: Arc<Shared>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
 }
@@ -240,9 +238,13 @@ fn commit(database: &Database, batch: &Batch) -> Result<(), AppError> {
                 match database.store().is_committed(batch.tx_id) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {
-                        return Err(AppError::Unavailable(format!("nothing was stored: {reason}; try again later")));
+                        return Err(AppError::Unavailable(format!(
+                            "nothing was stored: {reason}; try again later"
+                        )));
                     }
-                    Err(error) => tracing::warn!(database = %database.id, "the store does not answer: {error}"),
+                    Err(error) => {
+                        tracing::warn!(database = %database.id, "the store does not answer: {error}");
+                    }
                 }
             }
             // Only opening it anew can tell what the store holds.
@@ -354,7 +356,8 @@ impl BatchBuilder {
                         modified_by: meta.modified_by,
                     };
                     let fields = &table.schema().fields;
-                    let cells = fields.iter().enumerate().map(|(slot, field)| (field.id, table.cell(slot, row)));
+                    let cells =
+                        fields.iter().enumerate().map(|(slot, field)| (field.id, table.cell(slot, row)));
                     codec::encode_row(&meta, cells, &mut self.batch.bytes);
                 }
                 None => {

@@ -1,4 +1,5 @@
 //! The house rules that a compiler does not check: which crate may use which, what each must not touch, sizes.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::{
     collections::BTreeSet,

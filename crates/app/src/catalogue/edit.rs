@@ -48,7 +48,10 @@ fn check_name(what: &str, name: &str) -> Result<(), AppError> {
     if fits {
         Ok(())
     } else {
-        Err(AppError::bad(what, format!("a name of 1 to {NAME_BYTES_MAX} bytes without control characters is expected")))
+        Err(AppError::bad(
+            what,
+            format!("a name of 1 to {NAME_BYTES_MAX} bytes without control characters is expected"),
+        ))
     }
 }
 
@@ -126,7 +129,9 @@ impl Catalogue {
             check_name("name", name)?;
         }
         let role = match new.role {
-            Some(name) => Some(Role::new(name).ok_or_else(|| AppError::bad("role", "expected a role's name"))?),
+            Some(name) => {
+                Some(Role::new(name).ok_or_else(|| AppError::bad("role", "expected a role's name"))?)
+            }
             None => None,
         };
         // 43 characters of 62 hold 256 bits.
@@ -210,19 +215,28 @@ impl Catalogue {
     pub fn revoke_key(&self, id: &str) -> Result<(), AppError> {
         self.edit(|view| {
             if !view.keys.iter().any(|k| k.id == id) {
-                return Err(AppError::bad("key", format!("there is no key {id:?}; `boobook key list` shows their ids")));
+                return Err(AppError::bad(
+                    "key",
+                    format!("there is no key {id:?}; `boobook key list` shows their ids"),
+                ));
             }
             Ok((vec![CatalogueChange::Delete { kind: KeyEntry::KIND.into(), id: id.into() }], ()))
         })
     }
 
     /// Makes a database: the entry, its data, and then the entry is active.
-    pub fn create_database(&self, team: &str, name: &str, mut schema: Schema) -> Result<DatabaseEntry, AppError> {
+    pub fn create_database(
+        &self,
+        team: &str,
+        name: &str,
+        mut schema: Schema,
+    ) -> Result<DatabaseEntry, AppError> {
         check_name("name", name)?;
         schema.settings.0.insert("name".into(), name.into());
         schema.settings = schema.settings.with_defaults();
         give_uuids(&mut schema, &*self.host);
-        let schema = serde_json::to_vec(&schema.to_stored()).map_err(|e| AppError::Internal(e.to_string()))?;
+        let schema =
+            serde_json::to_vec(&schema.to_stored()).map_err(|e| AppError::Internal(e.to_string()))?;
         let id = random_text(&*self.host, LOWER, 12);
         let mut entry = self.edit(|view| {
             let team = view.team(team).ok_or(AppError::TeamNotFound)?;
@@ -247,7 +261,8 @@ impl Catalogue {
     pub fn delete_database(&self, team: &str, key: &str) -> Result<DatabaseEntry, AppError> {
         self.edit(|view| {
             let team = view.team(team).ok_or(AppError::TeamNotFound)?;
-            let mut entry = DatabaseEntry::clone(view.database(&team.id, key).ok_or(AppError::DatabaseNotFound)?);
+            let mut entry =
+                DatabaseEntry::clone(view.database(&team.id, key).ok_or(AppError::DatabaseNotFound)?);
             entry.state = DatabaseState::Deleting;
             Ok((vec![put(DatabaseEntry::KIND, &entry.id, &entry)?], entry))
         })
@@ -261,7 +276,10 @@ impl Catalogue {
         for entry in going {
             self.store.delete_database(&super::database_id(&entry)?).map_err(from_store)?;
             self.edit(|_| {
-                Ok((vec![CatalogueChange::Delete { kind: DatabaseEntry::KIND.into(), id: entry.id.clone() }], ()))
+                Ok((
+                    vec![CatalogueChange::Delete { kind: DatabaseEntry::KIND.into(), id: entry.id.clone() }],
+                    (),
+                ))
             })?;
         }
         Ok(())
@@ -276,7 +294,10 @@ impl Catalogue {
         for entry in unfinished.into_iter().filter(|d| d.created_at_ms < old) {
             self.store.delete_database(&super::database_id(&entry)?).map_err(from_store)?;
             self.edit(|_| {
-                Ok((vec![CatalogueChange::Delete { kind: DatabaseEntry::KIND.into(), id: entry.id.clone() }], ()))
+                Ok((
+                    vec![CatalogueChange::Delete { kind: DatabaseEntry::KIND.into(), id: entry.id.clone() }],
+                    (),
+                ))
             })?;
         }
         Ok(())
@@ -284,7 +305,8 @@ impl Catalogue {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|nibble| DIGITS[nibble as usize] as char).collect()
 }
 
 /// Gives every table and field without a `uuid` one.

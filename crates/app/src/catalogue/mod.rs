@@ -10,7 +10,7 @@ mod edit;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use boobook_model::{DatabaseId, KeyId, Principal, TeamId, UserId};
+use boobook_model::{DatabaseId, KeyId, Principal, UserId};
 use boobook_store::{CatalogueState, Store};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
@@ -25,7 +25,7 @@ use crate::{AppError, Host, error::from_store};
 pub struct View {
     /// The catalogue's change number.
     pub seq: u64,
-    /// Teams by id.
+    /// Teams ascending by id, as all lists here.
     pub teams: Vec<Arc<TeamEntry>>,
     /// Users by id.
     pub users: Vec<Arc<UserEntry>>,
@@ -41,17 +41,32 @@ impl View {
         let mut view = Self { seq: state.seq, ..Self::default() };
         for entry in state.entries {
             let broken = |e: serde_json::Error| {
-                AppError::Unavailable(format!("the catalogue's {} {} cannot be read: {e}", entry.kind, entry.id))
+                AppError::Unavailable(format!(
+                    "the catalogue's {} {} cannot be read: {e}",
+                    entry.kind, entry.id
+                ))
             };
             match entry.kind.as_str() {
-                TeamEntry::KIND => view.teams.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?)),
-                UserEntry::KIND => view.users.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?)),
-                KeyEntry::KIND => view.keys.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?)),
-                DatabaseEntry::KIND => view.databases.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?)),
+                TeamEntry::KIND => {
+                    view.teams.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
+                }
+                UserEntry::KIND => {
+                    view.users.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
+                }
+                KeyEntry::KIND => {
+                    view.keys.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
+                }
+                DatabaseEntry::KIND => {
+                    view.databases.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
+                }
                 // A newer version's documents are not ours to judge.
                 _ => {}
             }
         }
+        view.teams.sort_by(|a, b| a.id.cmp(&b.id));
+        view.users.sort_by(|a, b| a.id.cmp(&b.id));
+        view.keys.sort_by(|a, b| a.id.cmp(&b.id));
+        view.databases.sort_by(|a, b| a.id.cmp(&b.id));
         for key in &view.keys {
             if let (Some(hash), Some(principal)) = (key.hash_bytes(), view.principal(key)) {
                 view.principals.insert(hash, Arc::new(principal));
@@ -61,7 +76,7 @@ impl View {
     }
 
     fn principal(&self, key: &KeyEntry) -> Option<Principal> {
-        let user = self.users.iter().find(|u| u.id == key.user)?;
+        let user = &self.users[self.users.binary_search_by(|u| u.id.cmp(&key.user)).ok()?];
         let teams = key
             .teams
             .iter()
@@ -74,7 +89,10 @@ impl View {
             user: user.id.parse::<UserId>().ok()?,
             key: key.id.parse::<KeyId>().ok()?,
             teams,
-            databases: key.databases.as_ref().map(|list| list.iter().filter_map(|d| d.parse().ok()).collect()),
+            databases: key
+                .databases
+                .as_ref()
+                .map(|list| list.iter().filter_map(|d| d.parse().ok()).collect()),
             read_only: key.read_only,
             expires_at_ms: key.expires_at_ms,
         })
@@ -82,15 +100,19 @@ impl View {
 
     /// The team of an id, else of a unique name.
     pub fn team(&self, key: &str) -> Option<&Arc<TeamEntry>> {
-        self.teams.iter().find(|t| t.id == key).or_else(|| unique(self.teams.iter().filter(|t| t.name == key)))
+        match self.teams.binary_search_by(|t| t.id.as_str().cmp(key)) {
+            Ok(at) => Some(&self.teams[at]),
+            Err(_) => unique(self.teams.iter().filter(|t| t.name == key)),
+        }
     }
 
     /// The database of an id in a team, else of a unique name in it. Only those that are there to be used.
     pub fn database(&self, team: &str, key: &str) -> Option<&Arc<DatabaseEntry>> {
-        let of_team = || {
-            self.databases.iter().filter(|d| d.team == team && d.state == DatabaseState::Active)
-        };
-        of_team().find(|d| d.id == key).or_else(|| unique(of_team().filter(|d| d.name == key)))
+        let usable = |d: &&Arc<DatabaseEntry>| d.team == team && d.state == DatabaseState::Active;
+        match self.databases.binary_search_by(|d| d.id.as_str().cmp(key)) {
+            Ok(at) => Some(&self.databases[at]).filter(usable),
+            Err(_) => unique(self.databases.iter().filter(usable).filter(|d| d.name == key)),
+        }
     }
 
     /// The databases of a team that are there to be used, by id.
@@ -181,10 +203,5 @@ pub(crate) fn key_hash(key: &str) -> [u8; 32] {
 
 /// Ids of a principal's kind, checked once when made.
 pub(crate) fn database_id(entry: &DatabaseEntry) -> Result<DatabaseId, AppError> {
-    entry.id.parse().map_err(|e: boobook_model::IdError| AppError::Internal(e.to_string()))
-}
-
-/// A team's id, checked.
-pub(crate) fn team_id(entry: &TeamEntry) -> Result<TeamId, AppError> {
     entry.id.parse().map_err(|e: boobook_model::IdError| AppError::Internal(e.to_string()))
 }

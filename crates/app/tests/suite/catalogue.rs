@@ -38,7 +38,8 @@ async fn another_process_is_noticed() {
     let store = Arc::new(MemStore::default());
     let w = workspace(store.clone(), Limits::default()).await;
     let command_line = Catalogue::open(store, w.host.clone()).unwrap();
-    let (entry, key) = command_line.create_key(&NewKey { team: "Werkstatt Nord", ..NewKey::default() }).unwrap();
+    let (entry, key) =
+        command_line.create_key(&NewKey { team: "Werkstatt Nord", ..NewKey::default() }).unwrap();
     assert!(w.app.authenticate(key.as_bytes()).is_err());
     w.app.ready().await.unwrap();
     assert!(w.app.authenticate(key.as_bytes()).is_ok());
@@ -51,8 +52,10 @@ async fn another_process_is_noticed() {
 async fn users_have_a_role_in_each_team() {
     let w = workspace(Arc::new(MemStore::default()), Limits::default()).await;
     let catalogue = w.app.catalogue();
-    let user = catalogue.create_user(&NewUser { email: "Jane@Example.com", team: &w.team, role: "editor" }).unwrap();
-    let again = catalogue.create_user(&NewUser { email: "jane@example.com", team: &w.team, role: "chef" }).unwrap();
+    let user =
+        catalogue.create_user(&NewUser { email: "Jane@Example.com", team: &w.team, role: "editor" }).unwrap();
+    let again =
+        catalogue.create_user(&NewUser { email: "jane@example.com", team: &w.team, role: "chef" }).unwrap();
     assert_eq!(user.id, again.id);
     let principal = w.key_with(NewKey { user: Some("jane@example.com"), ..NewKey::default() });
     assert_eq!(principal.user.as_str(), user.id);
@@ -70,7 +73,7 @@ async fn a_deleted_database_is_gone_at_once() {
     write(&s, "Kunden", vec![create(vec![])]).await.unwrap();
     w.app.catalogue().delete_database(&w.team, "Lager").unwrap();
     assert_eq!(w.session_of(&w.admin).await.err(), Some(AppError::DatabaseNotFound));
-    let again = w.restarted(store.clone()).await;
+    let again = w.restarted(store.clone());
     assert!(again.app.catalogue().view().databases.is_empty());
     let id = w.database.parse().unwrap();
     assert!(boobook_store::Store::open_database(&*store, &id).is_err(), "its data is gone too");

@@ -58,7 +58,7 @@ async fn check(fault: fn() -> Fault) {
         assert!(refused.is_disjoint(&seen), "not refused after all: {:?}", refused.intersection(&seen));
         let live = dump(&w.session().await);
         w.app.stop();
-        let again = w.restarted(Arc::new(inner)).await;
+        let again = w.restarted(Arc::new(inner));
         assert_eq!(dump(&again.session().await), live, "what was published is what is stored");
     }
 }

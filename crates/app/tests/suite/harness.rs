@@ -9,7 +9,8 @@ use std::{
 };
 
 use boobook_app::{
-    App, AppError, Host, Limits, NewKey, RecordInput, RecordInputs, Session, SystemHost, WriteAnswer, WriteRequest,
+    App, AppError, Host, Limits, NewKey, RecordInput, RecordInputs, Session, SystemHost, WriteAnswer,
+    WriteRequest,
 };
 use boobook_model::{Principal, RecordId, Value};
 use boobook_store::Store;
@@ -86,7 +87,7 @@ impl Workspace {
     }
 
     /// The same data seen by a server started anew over the same store.
-    pub async fn restarted(&self, store: Arc<dyn Store>) -> Workspace {
+    pub fn restarted(&self, store: Arc<dyn Store>) -> Workspace {
         let app = App::start(store, self.host.clone(), Limits::default()).unwrap();
         Workspace {
             app,
@@ -126,8 +127,7 @@ pub fn request(table: &str, records: Vec<RecordInput>) -> WriteRequest {
         table: table.into(),
         prepare: Box::new(move |_| Ok(RecordInputs { records: records.clone(), single: false })),
         render: Box::new(|_, _, rids| {
-            let ids: Vec<String> =
-                rids.iter().map(|r| r.map_or("-".to_owned(), |r| r.to_string())).collect();
+            let ids: Vec<String> = rids.iter().map(|r| r.map_or("-".to_owned(), |r| r.to_string())).collect();
             ids.join(",").into()
         }),
         if_match: None,
@@ -137,7 +137,11 @@ pub fn request(table: &str, records: Vec<RecordInput>) -> WriteRequest {
     }
 }
 
-pub async fn write(session: &Session, table: &str, records: Vec<RecordInput>) -> Result<WriteAnswer, AppError> {
+pub async fn write(
+    session: &Session,
+    table: &str,
+    records: Vec<RecordInput>,
+) -> Result<WriteAnswer, AppError> {
     session.write(request(table, records)).await
 }
 
@@ -153,7 +157,10 @@ pub fn dump(session: &Session) -> BTreeMap<String, String> {
             let meta = table.meta(row);
             all.insert(
                 format!("{}/{id}", access.id()),
-                format!("{} {} {} {} {}", meta.sq, meta.created_at_ms, meta.created_by, meta.modified_at_ms, meta.modified_by),
+                format!(
+                    "{} {} {} {} {}",
+                    meta.sq, meta.created_at_ms, meta.created_by, meta.modified_at_ms, meta.modified_by
+                ),
             );
             for (slot, field) in access.schema.fields.iter().enumerate() {
                 let cell = table.cell(slot, row);

@@ -1,4 +1,6 @@
 //! The use cases over a store in memory, and the same over one that fails.
+#![allow(clippy::unwrap_used, clippy::wildcard_imports, unreachable_pub, missing_docs, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "tests join what they spawn")]
 
 mod catalogue;
 mod faults;

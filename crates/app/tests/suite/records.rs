@@ -13,16 +13,22 @@ async fn what_was_answered_is_there_after_a_restart() {
     let store = Arc::new(MemStore::default());
     let w = workspace(store.clone(), Limits::default()).await;
     let s = w.session().await;
-    let answer = write(&s, "Kunden", vec![create(vec![(0, text("Jane"))]), create(vec![(0, text("Åsa")), (1, Some(Value::Number(41.0)))])]);
+    let answer = write(
+        &s,
+        "Kunden",
+        vec![create(vec![(0, text("Jane"))]), create(vec![(0, text("Åsa")), (1, Some(Value::Number(41.0)))])],
+    );
     assert_eq!(&answer.await.unwrap().body[..], b"1,2");
-    write(&s, "Auftraege", vec![create(vec![(0, text("A-1")), (1, Some(Value::Reference(rid(2))))])]).await.unwrap();
+    write(&s, "Auftraege", vec![create(vec![(0, text("A-1")), (1, Some(Value::Reference(rid(2))))])])
+        .await
+        .unwrap();
     write(&s, "Kunden", vec![update(2, vec![(1, None)])]).await.unwrap();
     write(&s, "Kunden", vec![delete(1)]).await.unwrap();
     let before = dump(&s);
     assert_eq!(before.get("A/2/Auftraege").map(String::as_str), Some("[1]"));
     assert!(!before.contains_key("A/1"));
     w.app.stop();
-    let again = w.restarted(store).await;
+    let again = w.restarted(store);
     let s = again.session().await;
     assert_eq!(dump(&s), before);
     let next = write(&s, "Kunden", vec![create(vec![])]).await.unwrap();
@@ -36,7 +42,8 @@ async fn one_bad_element_and_nothing_is_written() {
     let before = (dump(&s), s.snapshot().sq);
     let unknown = write(&s, "Kunden", vec![create(vec![]), update(7, vec![])]).await.unwrap_err();
     assert_eq!(unknown.to_string(), "records[1]: Record Not Found");
-    let dangling = write(&s, "Auftraege", vec![create(vec![(1, Some(Value::Reference(rid(9))))])]).await.unwrap_err();
+    let dangling =
+        write(&s, "Auftraege", vec![create(vec![(1, Some(Value::Reference(rid(9))))])]).await.unwrap_err();
     assert_eq!(dangling.to_string(), "records[0].fields.Kunde: there is no record 9 in table \"Kunden\"");
     assert_eq!((dump(&s), s.snapshot().sq), before);
 }
@@ -71,10 +78,14 @@ async fn the_same_idempotency_key_writes_once() {
     assert_eq!(&s.write(keyed("k", 1)).await.unwrap().body[..], b"1");
     assert_eq!(s.write(keyed("k", 2)).await.unwrap_err(), AppError::IdempotencyKeyReused);
     assert_eq!(&s.write(keyed("other", 1)).await.unwrap().body[..], b"2");
-    let again = w.restarted(store).await;
+    let again = w.restarted(store);
     assert_eq!(&again.session().await.write(keyed("k", 1)).await.unwrap().body[..], b"1");
     w.host.advance(25 * 60 * 60 * 1000);
-    assert_eq!(&again.session().await.write(keyed("k", 1)).await.unwrap().body[..], b"3", "forgotten after a day");
+    assert_eq!(
+        &again.session().await.write(keyed("k", 1)).await.unwrap().body[..],
+        b"3",
+        "forgotten after a day"
+    );
     let long = s.write(keyed(&"k".repeat(256), 1)).await.unwrap_err();
     assert!(long.to_string().starts_with("Idempotency-Key: "), "{long}");
 }
@@ -89,9 +100,14 @@ async fn concurrent_writers_get_one_order() {
             let mut sqs = Vec::new();
             for n in 0..50 {
                 let name = format!("{writer}-{n}");
-                let answer = write(&s, "Kunden", vec![create(vec![(0, text(&name))]), create(vec![(0, text(&name))])]);
+                let answer =
+                    write(&s, "Kunden", vec![create(vec![(0, text(&name))]), create(vec![(0, text(&name))])]);
                 let answer = answer.await.unwrap();
-                let ids: Vec<u64> = std::str::from_utf8(&answer.body).unwrap().split(',').map(|i| i.parse().unwrap()).collect();
+                let ids: Vec<u64> = std::str::from_utf8(&answer.body)
+                    .unwrap()
+                    .split(',')
+                    .map(|i| i.parse().unwrap())
+                    .collect();
                 assert_eq!(ids[1], ids[0] + 1, "a request's records stand together");
                 sqs.push(answer.sq);
             }
@@ -126,7 +142,9 @@ async fn a_records_history_tells_what_each_change_set() {
     assert!(!more);
     let seen: Vec<_> = changes
         .iter()
-        .map(|c| (c.deleted, c.values.iter().map(|(f, v)| format!("{f}={v:?}")).collect::<Vec<_>>().join(" ")))
+        .map(|c| {
+            (c.deleted, c.values.iter().map(|(f, v)| format!("{f}={v:?}")).collect::<Vec<_>>().join(" "))
+        })
         .collect();
     assert_eq!(
         seen,
@@ -154,15 +172,21 @@ async fn a_database_over_the_memory_budget_is_closed_and_comes_back() {
     let w = workspace(store, limits).await;
     let second = w.app.create_database(&w.admin, &w.team, "Zweite", None).await.unwrap().id;
     let s = w.session().await;
-    let names: Vec<_> = (0..4000).map(|n| create(vec![(0, text(&format!("a customer by the number {n}")))])).collect();
+    let names: Vec<_> =
+        (0..4000).map(|n| create(vec![(0, text(&format!("a customer by the number {n}")))])).collect();
     write(&s, "Kunden", names).await.unwrap();
     let before = dump(&s);
     drop(s);
     w.host.advance(10);
     let other = w.app.session(&w.admin, &w.team, &second).await.unwrap();
-    let serde_json::Value::Object(body) = serde_json::json!({"name":"T","fields":[{"name":"x","type":"string"}]}) else { unreachable!() };
+    let serde_json::Value::Object(body) =
+        serde_json::json!({"name":"T","fields":[{"name":"x","type":"string"}]})
+    else {
+        unreachable!()
+    };
     other.create_table(body).await.unwrap();
-    let names: Vec<_> = (0..4000).map(|n| create(vec![(0, text(&format!("another thing by the number {n}")))])).collect();
+    let names: Vec<_> =
+        (0..4000).map(|n| create(vec![(0, text(&format!("another thing by the number {n}")))])).collect();
     write(&other, "T", names).await.unwrap();
     let background = tokio::spawn({
         let app = w.app.clone();

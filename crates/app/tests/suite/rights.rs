@@ -47,9 +47,18 @@ async fn role_lists_hold_on_every_path() {
     let serde_json::Value::Object(table) = json!({
         "name": "Gehalt", "createRoles": ["chef"], "deleteRoles": ["chef"],
         "fields": [{"name": "Wer", "type": "string"},
-                   {"name": "Betrag", "type": "number", "readRoles": ["chef"], "writeRoles": ["chef"]}]}) else { unreachable!() };
+                   {"name": "Betrag", "type": "number", "readRoles": ["chef"], "writeRoles": ["chef"]}]})
+    else {
+        unreachable!()
+    };
     admin.create_table(table).await.unwrap();
-    write(&admin, "Gehalt", vec![create(vec![(0, text("Eva")), (1, Some(boobook_model::Value::Number(5.0)))])]).await.unwrap();
+    write(
+        &admin,
+        "Gehalt",
+        vec![create(vec![(0, text("Eva")), (1, Some(boobook_model::Value::Number(5.0)))])],
+    )
+    .await
+    .unwrap();
     let editor = w.key_with(NewKey { role: Some("editor"), ..NewKey::default() });
     let chef = w.key_with(NewKey { role: Some("chef"), ..NewKey::default() });
     let s = w.session_of(&editor).await.unwrap();
@@ -64,10 +73,14 @@ async fn role_lists_hold_on_every_path() {
     let by_secret = Select { order: Order::Field { slot: 1, desc: false }, ..Select::default() };
     assert!(forbidden(s.select(&snapshot, &access, &by_secret).map(|_| ())));
     let filter = FieldFilter { slot: 1, any_of: vec![None] };
-    assert!(forbidden(s.select(&snapshot, &access, &Select { filters: vec![filter], ..Select::default() }).map(|_| ())));
+    assert!(forbidden(
+        s.select(&snapshot, &access, &Select { filters: vec![filter], ..Select::default() }).map(|_| ())
+    ));
     let (_, history, _) = s.record_changes("Gehalt", rid(1), boobook_model::Sq(0), 10).await.unwrap();
     assert!(history.iter().all(|c| c.values.iter().all(|(f, _)| f.to_string() == "A")), "{history:?}");
     assert!(forbidden(s.require_admin()));
     let c = w.session_of(&chef).await.unwrap();
-    write(&c, "Gehalt", vec![create(vec![(1, Some(boobook_model::Value::Number(6.0)))]), delete(1)]).await.unwrap();
+    write(&c, "Gehalt", vec![create(vec![(1, Some(boobook_model::Value::Number(6.0)))]), delete(1)])
+        .await
+        .unwrap();
 }
