@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use boobook_model::{RecordId, Sq, TableId, UserId, Value};
 
-use crate::{Row, Snapshot, Tx, Writes};
+use crate::{Row, Snapshot, Table, Tx, Writes, meta::Stamp, tx::Touched};
+
+/// Tables up to this many rows are left as they are however many are dead.
+const VACUUM_ROWS_MIN: u32 = 4096;
 
 /// The state the one writer of a database works on, ahead of what readers see until it is published.
 pub struct Head {
@@ -56,7 +59,7 @@ pub enum ChangeKind {
 impl Head {
     /// A working state that starts where a snapshot stands.
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
-        Self { working: Arc::unwrap_or_clone(snapshot) }
+        Self { working: Snapshot { is_published: false, ..Arc::unwrap_or_clone(snapshot) } }
     }
 
     /// The working state.
@@ -64,28 +67,102 @@ impl Head {
         &self.working
     }
 
-    /// Starts a transaction. `now_ms` is raised to the newest time in the database if that is later.
+    /// Starts a transaction. `now_ms` counts unless the database has seen a later time.
     pub fn begin(&self, actor: UserId, now_ms: i64) -> Tx<'_> {
-        todo!()
+        Tx::new(&self.working, actor, now_ms)
     }
 
-    /// Makes a transaction part of the working state. Sequences are handed out here, in order of first touch.
+    /// Makes a transaction part of the working state. Sequences are handed out here, in order of first touch; a
+    /// schema change takes the first.
+    ///
+    /// # Panics
+    /// If the working state moved on since the transaction began.
     pub fn apply(&mut self, writes: Writes) -> Applied {
-        todo!()
+        assert_eq!(writes.base_sq, self.working.sq, "transactions are applied in the order they are run");
+        let mut applied = Applied::default();
+        self.working.clock_ms = self.working.clock_ms.max(writes.now_ms);
+        if let Some(migrated) = writes.migrated {
+            let sq = Sq(self.working.sq.0 + 1);
+            self.working = Snapshot { sq, schema_sq: sq, clock_ms: self.working.clock_ms, ..*migrated };
+            applied.schema = Some(sq);
+        }
+        applied.changes.reserve(writes.touched.len());
+        let mut settle = Vec::new();
+        // Neighbours mostly are of one table.
+        for group in writes.touched.chunk_by(|a, b| a.table == b.table) {
+            let Some(at) = self.working.place(group[0].table) else { continue };
+            let mut sq = self.working.sq;
+            let table = Arc::make_mut(&mut self.working.tables[at].1);
+            let by = table.meta.user(writes.actor.as_str());
+            for touched in group.iter().filter(|touched| touched.is_live || touched.row.is_some()) {
+                sq = Sq(sq.0 + 1);
+                let stamp = Stamp { sq, at_ms: self.working.clock_ms, by };
+                applied.changes.push(apply_one(table, touched, stamp));
+            }
+            self.working.sq = sq;
+            settle.push(at);
+        }
+        for (id, next) in writes.counters {
+            let Some(at) = self.working.place(id) else { continue };
+            if self.working.tables[at].1.next_id != next {
+                Arc::make_mut(&mut self.working.tables[at].1).next_id = next;
+                applied.counters.push((id, next));
+            }
+        }
+        settle.sort_unstable();
+        settle.dedup();
+        for at in settle {
+            Arc::make_mut(&mut self.working.tables[at].1).settle();
+        }
+        applied
     }
 
     /// The working state as a snapshot for readers.
     pub fn publish(&self) -> Arc<Snapshot> {
-        Arc::new(self.working.clone())
+        Arc::new(Snapshot { is_published: true, ..self.working.clone() })
     }
 
-    /// Rewrites tables more than 30 % dead; true if there were any. Changes no record and no sequence.
+    /// Rewrites tables more than 30 % dead, or with many rows out of order; true if there were any. Records and
+    /// sequences stay what they are, rows move.
     pub fn vacuum(&mut self) -> bool {
-        todo!()
+        self.vacuum_above(VACUUM_ROWS_MIN)
     }
 
-    /// Forgets deletions at or below a sequence.
-    pub fn forget_tombstones(&mut self, upto: Sq) {
-        todo!()
+    pub(crate) fn vacuum_above(&mut self, rows_min: u32) -> bool {
+        let mut any = false;
+        for (_, table) in &mut self.working.tables {
+            if table.wants_vacuum(rows_min) {
+                *table = Arc::new(table.vacuumed());
+                any = true;
+            }
+        }
+        any
     }
+
+    /// Forgets deletions at or below a sequence, and raises `sq_min` to it.
+    pub fn forget_tombstones(&mut self, upto: Sq) {
+        self.working.sq_min = self.working.sq_min.max(upto);
+        for (_, table) in &mut self.working.tables {
+            Arc::make_mut(table).forget_gone(upto);
+        }
+    }
+}
+
+fn apply_one(table: &mut Table, touched: &Touched, stamp: Stamp) -> AppliedChange {
+    let rid = touched.rid;
+    let (row, prev, kind, before) = match touched.row {
+        None => {
+            let (row, prev) = table.insert(rid, &touched.values, stamp);
+            (Some(row), prev, ChangeKind::Created, Vec::new())
+        }
+        Some(row) if touched.is_live => {
+            let (prev, before) = table.change(row, rid, &touched.values, stamp);
+            (Some(row), prev, ChangeKind::Updated, before)
+        }
+        Some(row) => {
+            let (prev, before) = table.remove(row, rid, stamp);
+            (None, prev, ChangeKind::Deleted, before)
+        }
+    };
+    AppliedChange { table: touched.table, rid, row, sq: stamp.sq, prev, kind, before }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use boobook_model::{RecordId, Schema, Sq, TableId};
+use boobook_model::{RecordId, Schema, Sq, TableId, TableKind};
 
-use crate::{ChangePage, Select, Selected, Table};
+use crate::{ChangePage, Select, Selected, Table, changes};
 
 /// The whole database at one sequence number. Readers hold an `Arc<Snapshot>` for as long as they like;
 /// nothing in it ever changes.
@@ -20,37 +20,67 @@ pub struct Snapshot {
     pub clock_ms: i64,
     /// The schema.
     pub schema: Arc<Schema>,
-    tables: Vec<(TableId, Arc<Table>)>,
+    /// Ascending by id.
+    pub(crate) tables: Vec<(TableId, Arc<Table>)>,
+    /// Whether readers may see it. What the writer works on may be dropped and its sequences given to other
+    /// changes, so nothing that outlives it is derived from it.
+    pub(crate) is_published: bool,
 }
 
 impl Snapshot {
     /// A table's records; `None` for pages and unknown ids.
     pub fn table(&self, id: TableId) -> Option<&Table> {
-        todo!()
+        self.place(id).map(|at| &*self.tables[at].1)
+    }
+
+    pub(crate) fn place(&self, id: TableId) -> Option<usize> {
+        self.tables.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 
     /// Bytes on the heap, lazy indexes included; without the schema.
     pub fn heap_bytes(&self) -> usize {
-        todo!()
+        self.tables.iter().map(|(_, table)| size_of::<Table>() + table.heap_bytes()).sum()
     }
 
     /// Gives back the memory of lazily built indexes, for all versions of this database.
     pub fn drop_indexes(&self) {
-        todo!()
+        for (_, table) in &self.tables {
+            table.indexes.clear();
+        }
     }
 
     /// Ids of the records of `table` whose `ref` field in `slot` points to `rid`, ascending, appended to `out`.
     pub fn reverse(&self, table: TableId, slot: usize, rid: RecordId, out: &mut Vec<u32>) {
-        todo!()
+        if let Some(table) = self.table(table) {
+            table.referrers(slot, rid, out);
+        }
     }
 
-    /// Records changed after `since`, in order of change, at most `limit`; of one table or of all.
+    /// Records changed after `since`, in order of change, at most `limit`; of one table or of all. Only the
+    /// caller can tell a client that asks below `sq_min` to start over.
     pub fn changes(&self, table: Option<TableId>, since: Sq, limit: usize) -> ChangePage {
-        todo!()
+        changes::page(self, table, since, limit)
     }
 
     /// Records of a table that pass all filters, in order, one page of them. An unknown table has none.
     pub fn select(&self, table: TableId, select: &Select) -> Selected {
-        todo!()
+        match self.table(table) {
+            Some(table) => table.select(select, self.is_published),
+            None => Selected { rows: Vec::new(), total: select.count.then_some(0) },
+        }
+    }
+
+    /// The same state under another schema; sequences are for the caller to give.
+    pub(crate) fn with_schema(&self, schema: Arc<Schema>) -> Self {
+        let kept = schema.tables.iter().filter(|table| table.kind == TableKind::Table);
+        let tables = kept.map(|new| {
+            let table = match self.place(new.id).map(|at| &self.tables[at].1) {
+                Some(old) if Arc::ptr_eq(&old.schema, new) => Arc::clone(old),
+                Some(old) => Arc::new(old.with_schema(new)),
+                None => Arc::new(Table::new(Arc::clone(new))),
+            };
+            (new.id, table)
+        });
+        Self { tables: tables.collect(), schema, ..self.clone() }
     }
 }

@@ -1,33 +1,140 @@
 //! A transaction: an overlay over the working state.
+//!
+//! Bulk requests write ten thousand records of several fields, so the overlay keeps for each record a plain list
+//! of values written, the last of a slot counting, and no map of fields.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use boobook_model::{Cell, RecordId, Schema, Sq, TableId, UserId, Value};
+use rustc_hash::FxHashMap;
 
-use crate::{Snapshot, TxError};
+use crate::{Row, Snapshot, Table, TxError, table::SlotValues};
 
-/// A transaction being made. It reads its own writes; dropping it undoes them.
+/// Most records one transaction may touch.
+pub const TOUCHED_MAX: usize = 1_000_000;
+
+/// A transaction being made. It reads its own writes; dropping it undoes them. After an error it is to be
+/// dropped.
 pub struct Tx<'h> {
-    base: &'h Snapshot,
-    schema: Arc<Schema>,
+    /// The working state; a version of its own once the schema was changed.
+    base: Cow<'h, Snapshot>,
     actor: UserId,
     now_ms: i64,
+    overlay: Overlay,
+    counters: Vec<(TableId, u64)>,
+    ref_writes: Vec<RefWrite>,
+    /// Places in `ref_writes` by target. Made at the first delete, the only one that asks.
+    refs_by_target: FxHashMap<(TableId, RecordId), Vec<u32>>,
+    refs_filed: usize,
+    incoming: FxHashMap<TableId, Arc<[Incoming]>>,
 }
 
 /// What a transaction changes, checked, ready for [`crate::Head::apply`].
 pub struct Writes {
-    schema: Arc<Schema>,
+    pub(crate) base_sq: Sq,
+    /// The working state under the new schema, where that changed.
+    pub(crate) migrated: Option<Box<Snapshot>>,
+    pub(crate) actor: UserId,
+    pub(crate) now_ms: i64,
+    pub(crate) touched: Vec<Touched>,
+    pub(crate) counters: Vec<(TableId, u64)>,
 }
 
-impl Tx<'_> {
-    /// The state below the overlay: without what this transaction wrote.
+/// A record the transaction wrote.
+pub(crate) struct Touched {
+    pub(crate) table: TableId,
+    pub(crate) rid: RecordId,
+    /// Its row below the overlay, where it existed.
+    pub(crate) row: Option<Row>,
+    pub(crate) is_live: bool,
+    /// In order of writing until the transaction is finished; then ascending by slot, each once.
+    pub(crate) values: SlotValues,
+}
+
+#[derive(Default)]
+struct Overlay {
+    /// In order of first touch.
+    touched: Vec<Touched>,
+    places: FxHashMap<(TableId, RecordId), u32>,
+}
+
+/// A reference written, by a record that may have been rewritten or deleted since.
+struct RefWrite {
+    place: u32,
+    slot: usize,
+    target: TableId,
+    rid: RecordId,
+}
+
+/// A `ref` field that names a table.
+struct Incoming {
+    table: TableId,
+    slot: usize,
+    cascade: bool,
+}
+
+impl Touched {
+    /// The last value written to a slot; `None` if it was not written.
+    fn written(&self, slot: usize) -> Option<Cell<'_>> {
+        let (_, value) = self.values.iter().rev().find(|(s, _)| *s == slot)?;
+        Some(value.as_ref().map_or(Cell::Empty, Value::as_cell))
+    }
+
+    /// Sorts the values by slot and keeps the last of each.
+    fn normalize(&mut self) {
+        if self.values.is_sorted_by(|a, b| a.0 < b.0) {
+            return;
+        }
+        self.values.reverse();
+        self.values.sort_by_key(|(slot, _)| *slot);
+        self.values.dedup_by_key(|(slot, _)| *slot);
+    }
+}
+
+impl Overlay {
+    fn find(&self, table: TableId, rid: RecordId) -> Option<&Touched> {
+        self.places.get(&(table, rid)).map(|&place| &self.touched[place as usize])
+    }
+
+    /// The place of a record, which is noted as touched.
+    fn touch(&mut self, base: &Snapshot, table: TableId, rid: RecordId) -> Result<u32, TxError> {
+        let next = self.touched.len() as u32;
+        let place = *self.places.entry((table, rid)).or_insert(next);
+        if place == next {
+            if self.touched.len() == TOUCHED_MAX {
+                return Err(TxError::TooManyChanges { max: TOUCHED_MAX });
+            }
+            let row = base.table(table).and_then(|table| table.row(rid));
+            self.touched.push(Touched { table, rid, row, is_live: row.is_some(), values: Vec::new() });
+        }
+        Ok(place)
+    }
+}
+
+impl<'h> Tx<'h> {
+    pub(crate) fn new(base: &'h Snapshot, actor: UserId, now_ms: i64) -> Self {
+        Self {
+            base: Cow::Borrowed(base),
+            actor,
+            now_ms,
+            overlay: Overlay::default(),
+            counters: Vec::new(),
+            ref_writes: Vec::new(),
+            refs_by_target: FxHashMap::default(),
+            refs_filed: 0,
+            incoming: FxHashMap::default(),
+        }
+    }
+
+    /// The state below the overlay: without what this transaction wrote, but under its new schema once that was
+    /// changed.
     pub fn snapshot(&self) -> &Snapshot {
-        self.base
+        &self.base
     }
 
     /// The schema, [`Self::change_schema`] included.
     pub fn schema(&self) -> &Arc<Schema> {
-        &self.schema
+        &self.base.schema
     }
 
     /// Makes a record with the table's next id. Of a slot named twice the last value counts.
@@ -36,7 +143,14 @@ impl Tx<'_> {
         table: TableId,
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<RecordId, TxError> {
-        todo!()
+        self.check_values(table, &values)?;
+        let counter = self.counter(table);
+        let rid = RecordId::new(*counter).ok_or(TxError::RecordIdsExhausted { table })?;
+        *counter += 1;
+        let place = self.overlay.touch(&self.base, table, rid)?;
+        self.overlay.touched[place as usize].is_live = true;
+        self.write(place, values);
+        Ok(rid)
     }
 
     /// Changes fields of a record; the others keep their values. It counts as changed even if all values are
@@ -47,7 +161,13 @@ impl Tx<'_> {
         rid: RecordId,
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<(), TxError> {
-        todo!()
+        self.check_values(table, &values)?;
+        if !self.exists(table, rid) {
+            return Err(TxError::RecordNotFound { table, rid });
+        }
+        let place = self.overlay.touch(&self.base, table, rid)?;
+        self.write(place, values);
+        Ok(())
     }
 
     /// Changes a record, or makes it with that id; true if it was made.
@@ -57,37 +177,209 @@ impl Tx<'_> {
         rid: RecordId,
         values: Vec<(usize, Option<Value>)>,
     ) -> Result<bool, TxError> {
-        todo!()
+        self.check_values(table, &values)?;
+        let place = self.overlay.touch(&self.base, table, rid)?;
+        let touched = &mut self.overlay.touched[place as usize];
+        let is_new = !touched.is_live;
+        if is_new {
+            touched.is_live = true;
+            if touched.row.is_some() {
+                // Deleted by this very transaction: it stays the same record, but nothing of it comes back.
+                let slots = self.base.table(table).map_or(0, |table| table.columns.len());
+                touched.values.extend((0..slots).map(|slot| (slot, None)));
+            }
+            let counter = self.counter(table);
+            *counter = (*counter).max(u64::from(rid.get()) + 1);
+        }
+        self.write(place, values);
+        Ok(is_new)
     }
 
-    /// Deletes a record, clears references to it, and deletes what it is composed of.
+    /// Deletes a record, clears references to it, and deletes the records that are parts of it.
     pub fn delete(&mut self, table: TableId, rid: RecordId) -> Result<(), TxError> {
-        todo!()
+        self.base.table(table).ok_or(TxError::TableNotFound { table })?;
+        if !self.exists(table, rid) {
+            return Err(TxError::RecordNotFound { table, rid });
+        }
+        // A stack of our own: chains of parts may be longer than the thread's stack is deep.
+        let mut doomed = vec![(table, rid)];
+        let mut referrers = Vec::new();
+        while let Some((table, rid)) = doomed.pop() {
+            let place = self.overlay.touch(&self.base, table, rid)?;
+            let touched = &mut self.overlay.touched[place as usize];
+            if !touched.is_live {
+                continue;
+            }
+            touched.is_live = false;
+            touched.values = Vec::new();
+            for incoming in self.incoming(table).iter() {
+                referrers.clear();
+                self.referrers(incoming, table, rid, &mut referrers);
+                for &referrer in &referrers {
+                    if incoming.cascade {
+                        doomed.push((incoming.table, referrer));
+                    } else {
+                        let place = self.overlay.touch(&self.base, incoming.table, referrer)?;
+                        self.write(place, vec![(incoming.slot, None)]);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the record exists, own writes included.
     pub fn exists(&self, table: TableId, rid: RecordId) -> bool {
-        todo!()
+        match self.overlay.find(table, rid) {
+            Some(touched) => touched.is_live,
+            None => self.base.table(table).is_some_and(|table| table.row(rid).is_some()),
+        }
     }
 
     /// Sequence of the record's last change below the overlay, for `If-Match`.
     pub fn sequence(&self, table: TableId, rid: RecordId) -> Option<Sq> {
-        todo!()
+        let table = self.base.table(table)?;
+        table.row(rid).map(|row| table.meta(row).sq)
     }
 
     /// What a field holds, own writes included. `Empty` where there is no such record.
     pub fn cell(&self, table: TableId, rid: RecordId, slot: usize) -> Cell<'_> {
-        todo!()
+        let Some(base) = self.base.table(table) else { return Cell::Empty };
+        match self.overlay.find(table, rid) {
+            Some(touched) if !touched.is_live => Cell::Empty,
+            Some(touched) => touched
+                .written(slot)
+                .unwrap_or_else(|| touched.row.map_or(Cell::Empty, |row| base.cell(slot, row))),
+            None => base.row(rid).map_or(Cell::Empty, |row| base.cell(slot, row)),
+        }
     }
 
-    /// Replaces the schema; columns follow by field id. Comes before anything else in a transaction: records
-    /// written earlier would carry slots of the old schema.
+    /// Replaces the schema; columns follow by field id, and a field that stores another class than before is
+    /// empty. Comes before anything is written: values written earlier would carry slots of the old schema.
+    ///
+    /// # Panics
+    /// If the transaction has written a record.
     pub fn change_schema(&mut self, schema: Arc<Schema>) {
-        todo!()
+        assert!(self.overlay.touched.is_empty(), "a schema change comes first in its transaction");
+        self.base = Cow::Owned(self.base.with_schema(schema));
+        self.incoming.clear();
     }
 
     /// Checks that every reference written names a record.
-    pub fn finish(self) -> Result<Writes, TxError> {
-        todo!()
+    pub fn finish(mut self) -> Result<Writes, TxError> {
+        for write in &self.ref_writes {
+            let touched = &self.overlay.touched[write.place as usize];
+            let counts = touched.is_live && touched.written(write.slot) == Some(Cell::Reference(write.rid));
+            if counts && !self.exists(write.target, write.rid) {
+                return Err(TxError::NoSuchReference {
+                    table: touched.table,
+                    rid: touched.rid,
+                    slot: write.slot,
+                    target: write.target,
+                    missing: write.rid,
+                });
+            }
+        }
+        for touched in &mut self.overlay.touched {
+            touched.normalize();
+        }
+        let base_sq = self.base.sq;
+        Ok(Writes {
+            base_sq,
+            migrated: match self.base {
+                Cow::Owned(migrated) => Some(Box::new(migrated)),
+                Cow::Borrowed(_) => None,
+            },
+            actor: self.actor,
+            now_ms: self.now_ms,
+            touched: self.overlay.touched,
+            counters: self.counters,
+        })
+    }
+
+    fn check_values(&self, table: TableId, values: &SlotValues) -> Result<(), TxError> {
+        let layout = &self.base.table(table).ok_or(TxError::TableNotFound { table })?.layout;
+        let misfit = values.iter().find(|(slot, value)| match (layout.slot(*slot).class, value) {
+            (None, _) => true,
+            (Some(class), Some(value)) => value.storage() != class,
+            (Some(_), None) => false,
+        });
+        match misfit {
+            Some(&(slot, _)) => Err(TxError::FieldMismatch { table, slot }),
+            None => Ok(()),
+        }
+    }
+
+    /// The next record id of a table that is there. Most transactions write to a few tables only.
+    fn counter(&mut self, table: TableId) -> &mut u64 {
+        let at = self.counters.iter().position(|(id, _)| *id == table).unwrap_or_else(|| {
+            self.counters.push((table, self.base.table(table).map_or(1, Table::next_id)));
+            self.counters.len() - 1
+        });
+        &mut self.counters[at].1
+    }
+
+    /// Adds values to a live record and remembers the references among them.
+    fn write(&mut self, place: u32, values: SlotValues) {
+        let touched = &mut self.overlay.touched[place as usize];
+        let Some(table) = self.base.table(touched.table) else { return };
+        for (slot, value) in &values {
+            if let Some(Value::Reference(rid)) = *value
+                && let Some(target) = table.layout.slot(*slot).target
+            {
+                self.ref_writes.push(RefWrite { place, slot: *slot, target, rid });
+            }
+        }
+        if touched.values.is_empty() {
+            touched.values = values;
+            return;
+        }
+        touched.values.extend(values);
+        // A script may write one record over and over.
+        if touched.values.len() > 64 + 2 * table.columns.len() {
+            touched.normalize();
+        }
+    }
+
+    /// The `ref` fields that name a table, in order of table and slot.
+    fn incoming(&mut self, target: TableId) -> Arc<[Incoming]> {
+        if let Some(incoming) = self.incoming.get(&target) {
+            return Arc::clone(incoming);
+        }
+        let fields = self.base.tables.iter().flat_map(|(id, table)| {
+            let to_target = table.layout.iter().filter(|(_, field)| field.target == Some(target));
+            to_target.map(|(slot, field)| Incoming { table: *id, slot, cascade: field.cascade })
+        });
+        let incoming: Arc<[Incoming]> = fields.collect();
+        self.incoming.insert(target, Arc::clone(&incoming));
+        incoming
+    }
+
+    /// Live records that name `(target, rid)` by a field, own writes included, ascending.
+    fn referrers(&mut self, incoming: &Incoming, target: TableId, rid: RecordId, out: &mut Vec<RecordId>) {
+        for (at, write) in self.ref_writes.iter().enumerate().skip(self.refs_filed) {
+            self.refs_by_target.entry((write.target, write.rid)).or_default().push(at as u32);
+        }
+        self.refs_filed = self.ref_writes.len();
+        let names = Some(Cell::Reference(rid));
+        let mut stored = Vec::new();
+        self.base.reverse(incoming.table, incoming.slot, rid, &mut stored);
+        for referrer in stored.into_iter().map(crate::table::record_id) {
+            let counts = match self.overlay.find(incoming.table, referrer) {
+                None => true,
+                Some(touched) => touched.is_live && touched.written(incoming.slot).is_none(),
+            };
+            out.extend(counts.then_some(referrer));
+        }
+        for &at in self.refs_by_target.get(&(target, rid)).map_or(&[][..], Vec::as_slice) {
+            let write = &self.ref_writes[at as usize];
+            let touched = &self.overlay.touched[write.place as usize];
+            let is_field = touched.table == incoming.table && write.slot == incoming.slot;
+            if is_field && touched.is_live && touched.written(write.slot) == names {
+                out.push(touched.rid);
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
     }
 }
