@@ -118,6 +118,11 @@ impl Client {
         self.addr
     }
 
+    /// Its key.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     /// The same server with another key.
     pub fn with_key(&self, key: &str) -> Self {
         Self::new(self.addr, Some(key))
