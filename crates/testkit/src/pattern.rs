@@ -68,7 +68,7 @@ fn walk(path: &str, expected: &Value, got: &Value, captures: &mut Captures, out:
                 match have.get(key) {
                     Some(have) => walk(&path, want, have, captures, out),
                     None => {
-                        out.push(Mismatch { path, problem: format!("expected {want}, but it is absent") })
+                        out.push(Mismatch { path, problem: format!("expected {want}, but it is absent") });
                     }
                 }
             }
