@@ -35,6 +35,25 @@ pub enum AppError {
         /// What is wrong and what was expected.
         message: String,
     },
+    /// A write or filter names a field that is not there.
+    #[error("{}", place_and_message(.place, .message))]
+    UnknownField {
+        /// Where in the request.
+        place: String,
+        /// What is wrong, with the nearest name there is.
+        message: String,
+    },
+    /// A write names a computed field (formula, 1:N).
+    #[error("{}", place_and_message(.place, .message))]
+    FieldNotWritable {
+        /// Where in the request.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The body is no JSON.
+    #[error("{0}")]
+    MalformedJson(boobook_model::JsonError),
     /// `If-Match` named another sequence than the record has.
     #[error("the record has moved on: its sequence is {actual}, not {expected}")]
     PreconditionFailed {

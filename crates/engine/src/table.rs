@@ -114,6 +114,12 @@ impl Table {
         }
     }
 
+    /// The sequence of a record's last change, deletions that are still known included.
+    pub fn last_sq(&self, rid: RecordId) -> Option<Sq> {
+        let row = self.rows.row_of(rid.get(), &self.meta);
+        row.map(|row| self.meta(Row(row)).sq).or_else(|| self.gone.sq_of(rid.get()))
+    }
+
     /// The id the next new record gets.
     pub fn next_id(&self) -> u64 {
         self.next_id

@@ -38,7 +38,7 @@ async fn names(w: &Workspace) -> BTreeSet<String> {
 }
 
 async fn check(fault: fn() -> Fault) {
-    for at in 1..=8 {
+    for at in 0..8 {
         let inner = MemStore::default();
         let faults = Faults::new();
         let store = Arc::new(FaultStore::new(inner.clone(), faults.clone()));
@@ -88,7 +88,7 @@ async fn a_full_disk_answers_each_writer_of_a_batch() {
     let faults = Faults::new();
     let store = Arc::new(FaultStore::new(MemStore::default(), faults.clone()));
     let w = workspace(store, Limits::default()).await;
-    faults.fail_after(1, Fault::Persistent);
+    faults.fail_after(0, Fault::Persistent);
     let mut tasks = Vec::new();
     for n in 0..20 {
         let session = w.session().await;
@@ -112,7 +112,7 @@ async fn the_catalogue_fails_whole() {
     let faults = Faults::new();
     let store = Arc::new(FaultStore::new(MemStore::default(), faults.clone()));
     let w = workspace(store, Limits::default()).await;
-    faults.fail_catalogue_after(1, Fault::BeforeCommit);
+    faults.fail_catalogue_after(0, Fault::BeforeCommit);
     assert!(w.app.catalogue().create_team("Zweite").is_err());
     assert_eq!(w.app.catalogue().view().teams.len(), 1);
     faults.clear();
