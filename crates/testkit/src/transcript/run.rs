@@ -214,10 +214,10 @@ impl<'a> Run<'a> {
     fn exchange(&mut self, exchange: &Exchange, row: &Row) {
         let line = if row.line > 0 { row.line } else { exchange.request.line };
         let request = self.fill(&exchange.request.text, row);
-        if let Some(name) = missing_variable(&request) {
+        let expected = self.fill(&exchange.expected.text, row);
+        if let Some(name) = missing_variable(&request).or_else(|| missing_variable(&expected)) {
             return self.fail(line, format!("not run: {{{name}}} was not captured (see the failures above)"));
         }
-        let expected = self.fill(&exchange.expected.text, row);
         let sent = match Sent::parse(&request, &exchange.request) {
             Ok(sent) => sent,
             Err(error) => return self.fail(line, error),
