@@ -1,5 +1,7 @@
 //! What a use case can answer instead of success. `http` maps each variant to a status and a stable code.
 
+use std::sync::Arc;
+
 use boobook_model::SchemaError;
 use boobook_store::StoreError;
 
@@ -35,25 +37,9 @@ pub enum AppError {
         /// What is wrong and what was expected.
         message: String,
     },
-    /// A write or filter names a field that is not there.
-    #[error("{}", place_and_message(.place, .message))]
-    UnknownField {
-        /// Where in the request.
-        place: String,
-        /// What is wrong, with the nearest name there is.
-        message: String,
-    },
-    /// A write names a computed field (formula, 1:N).
-    #[error("{}", place_and_message(.place, .message))]
-    FieldNotWritable {
-        /// Where in the request.
-        place: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// The body is no JSON.
+    /// The caller's own reading of the request refused it; this goes back to the caller as it came.
     #[error("{0}")]
-    MalformedJson(boobook_model::JsonError),
+    Refused(Refusal),
     /// `If-Match` named another sequence than the record has.
     #[error("the record has moved on: its sequence is {actual}, not {expected}")]
     PreconditionFailed {
@@ -80,6 +66,22 @@ pub enum AppError {
     /// A bug. The text goes to the log, not to the client.
     #[error("internal error")]
     Internal(String),
+}
+
+/// Why a [`crate::Prepare`] refused a request: an error type of the caller's, which alone can tell what it means.
+#[derive(Debug, Clone)]
+pub struct Refusal(pub Arc<dyn std::error::Error + Send + Sync>);
+
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 fn place_and_message(place: &str, message: &str) -> String {

@@ -42,7 +42,7 @@ pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
 };
 pub use database::Database;
-pub use error::AppError;
+pub use error::{AppError, Refusal};
 pub use host::{Host, SystemHost};
 pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};

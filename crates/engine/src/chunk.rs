@@ -29,7 +29,9 @@ pub(crate) trait Chunk: Clone + Default {
 #[derive(Clone, Default)]
 pub(crate) struct Chunks<C> {
     chunks: Vec<Option<Arc<C>>>,
+    /// Of the chunks; kept up by every edit, as is `count`.
     heap_bytes: usize,
+    count: usize,
 }
 
 impl<C: Chunk> Chunks<C> {
@@ -56,6 +58,12 @@ impl<C: Chunk> Chunks<C> {
         self.chunks.len()
     }
 
+    /// How many rows have a value.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Lets `edit` change chunk `index`, which is created if absent, copied if a snapshot shares it, and
     /// dropped if it comes out without a value.
     pub(crate) fn edit<R>(&mut self, index: usize, edit: impl FnOnce(&mut C) -> R) -> R {
@@ -64,23 +72,28 @@ impl<C: Chunk> Chunks<C> {
             self.chunks.resize(index + 1, None);
         }
         let slot = &mut self.chunks[index];
-        let before = slot.as_deref().map_or(0, chunk_bytes);
+        let (bytes_before, count_before) = slot.as_deref().map_or((0, 0), |c| (chunk_bytes(c), c.count()));
         let chunk = Arc::make_mut(slot.get_or_insert_default());
         let result = edit(chunk);
-        let after = if chunk.count() == 0 {
+        let (mut bytes, count) = (chunk_bytes(chunk), chunk.count());
+        if count == 0 {
             *slot = None;
-            0
-        } else {
-            chunk_bytes(chunk)
-        };
-        self.heap_bytes = self.heap_bytes - before + after;
+            bytes = 0;
+        }
+        self.heap_bytes = self.heap_bytes - bytes_before + bytes;
+        self.count = self.count - count_before + count;
         result
     }
 
     /// Lets `edit` change every chunk that has a value.
-    pub(crate) fn edit_all(&mut self, mut edit: impl FnMut(&mut C)) {
+    pub(crate) fn edit_all(&mut self, edit: impl FnMut(&mut C)) {
+        self.edit_all_where(|_| true, edit);
+    }
+
+    /// Lets `edit` change every chunk that is one of `which`; the others stay shared.
+    pub(crate) fn edit_all_where(&mut self, which: impl Fn(&C) -> bool, mut edit: impl FnMut(&mut C)) {
         for index in 0..self.chunks.len() {
-            if self.chunks[index].is_some() {
+            if self.chunk(index).is_some_and(&which) {
                 self.edit(index, &mut edit);
             }
         }
@@ -404,4 +417,83 @@ pub(crate) fn well_below(count: usize, rows: usize) -> bool {
 /// Whether a sparse chunk should become dense: above 5/16 of its rows have a value.
 pub(crate) fn well_above(count: usize, rows: usize) -> bool {
     rows <= DENSE_ROWS_MIN || count * 16 > rows * 5
+}
+
+/// Up to 4,096 yes/no values: two bits each, which no sparse form would beat by much.
+#[derive(Clone, Default)]
+pub(crate) struct BoolChunk {
+    valid: Bitmap,
+    /// Only ever set where `valid` is.
+    yes: Bitmap,
+    count: usize,
+}
+
+impl BoolChunk {
+    /// The value at `at`.
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<bool> {
+        self.valid.get(at).then(|| self.yes.get(at))
+    }
+
+    fn set(&mut self, at: usize, value: bool) {
+        self.count += usize::from(self.valid.insert(at));
+        if value {
+            self.yes.insert(at);
+        } else {
+            self.yes.remove(at);
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.count -= usize::from(self.valid.remove(at));
+        self.yes.remove(at);
+    }
+}
+
+impl Chunk for BoolChunk {
+    fn heap_bytes(&self) -> usize {
+        self.valid.heap_bytes() + self.yes.heap_bytes()
+    }
+
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn finish(&mut self) {
+        self.valid.shrink();
+        self.yes.shrink();
+    }
+}
+
+/// A column of yes/no values.
+pub(crate) type Bools = Chunks<BoolChunk>;
+
+impl Bools {
+    /// The value in `row`.
+    #[inline]
+    pub(crate) fn get(&self, row: u32) -> Option<bool> {
+        let (chunk, at) = self.find(row)?;
+        chunk.get(at)
+    }
+
+    /// Sets or clears the value in `row`.
+    pub(crate) fn set(&mut self, row: u32, value: Option<bool>) {
+        let (index, at) = (row as usize / CHUNK_ROWS, row as usize % CHUNK_ROWS);
+        match value {
+            Some(value) => self.edit(index, |chunk| chunk.set(at, value)),
+            None if self.get(row).is_none() => {}
+            None => self.edit(index, |chunk| chunk.remove(at)),
+        }
+    }
+
+    /// Keeps rows of `mask` that hold one of the wanted: `yes`, `no`, empty.
+    pub(crate) fn retain_wanted(&self, mask: &mut [u64], yes: bool, no: bool, empty: bool) {
+        let all = |wanted: bool| if wanted { u64::MAX } else { 0 };
+        self.retain(mask, empty, |chunk, words| {
+            for (index, word) in words.iter_mut().enumerate() {
+                let (valid, set) = (chunk.valid.word(index), chunk.yes.word(index));
+                *word &= (set & all(yes)) | (valid & !set & all(no)) | (!valid & all(empty));
+            }
+        });
+    }
 }

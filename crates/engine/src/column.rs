@@ -1,90 +1,248 @@
-//! One field of every row of a table.
+//! One field of every row of a table, in chunks that snapshots share.
+//!
+//! A clone costs the list of chunks. Writing to it afterwards copies only the chunk that is written to
+//! (architecture.md §1); readers of the original never notice.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::cmp::Ordering;
 
-use boobook_model::{Cell, StorageClass, Value};
+use boobook_model::{Cell, RecordId, StorageClass, Value};
+
+use crate::{
+    choices::{ChoiceSets, contains_all},
+    chunk::{Bools, Pods},
+    compare::{compare_cells, number_key, sort_by_key, sort_by_text, time_key},
+    text::Texts,
+};
 
 /// Rows a chunk covers: the unit of copy-on-write (architecture.md, measurements).
 pub(crate) const CHUNK_ROWS: usize = 4096;
 
 /// The values one field has in all rows of a table.
 #[derive(Clone)]
-pub(crate) struct Column {
-    class: StorageClass,
-    cells: Arc<Vec<Option<Value>>>,
+pub(crate) struct Column(Data);
+
+#[derive(Clone)]
+enum Data {
+    Bool(Bools),
+    Number(Pods<f64>),
+    Time(Pods<i64>),
+    Reference(Pods<RecordId>),
+    Choice(Pods<u16>),
+    Choices(ChoiceSets),
+    Text(Texts),
+}
+
+/// The same expression for whatever the column stores.
+macro_rules! each {
+    ($data:expr, $column:ident => $result:expr) => {
+        match $data {
+            Data::Bool($column) => $result,
+            Data::Number($column) => $result,
+            Data::Time($column) => $result,
+            Data::Reference($column) => $result,
+            Data::Choice($column) => $result,
+            Data::Choices($column) => $result,
+            Data::Text($column) => $result,
+        }
+    };
 }
 
 impl Column {
     /// A column without a value.
     pub(crate) fn new(class: StorageClass) -> Self {
-        Self { class, cells: Arc::default() }
+        Self(match class {
+            StorageClass::Bool => Data::Bool(Bools::default()),
+            StorageClass::Number => Data::Number(Pods::default()),
+            StorageClass::Time => Data::Time(Pods::default()),
+            StorageClass::Reference => Data::Reference(Pods::default()),
+            StorageClass::Choice => Data::Choice(Pods::default()),
+            StorageClass::Choices => Data::Choices(ChoiceSets::default()),
+            StorageClass::Text => Data::Text(Texts::default()),
+        })
     }
 
     /// What the column stores.
     pub(crate) fn class(&self) -> StorageClass {
-        self.class
+        match self.0 {
+            Data::Bool(_) => StorageClass::Bool,
+            Data::Number(_) => StorageClass::Number,
+            Data::Time(_) => StorageClass::Time,
+            Data::Reference(_) => StorageClass::Reference,
+            Data::Choice(_) => StorageClass::Choice,
+            Data::Choices(_) => StorageClass::Choices,
+            Data::Text(_) => StorageClass::Text,
+        }
     }
 
     /// The value in `row`; rows beyond what was ever set are empty.
+    #[inline]
     pub(crate) fn get(&self, row: u32) -> Cell<'_> {
-        self.cells.get(row as usize).and_then(Option::as_ref).map_or(Cell::Empty, Value::as_cell)
-    }
-
-    /// Sets the value in `row`; `Cell::Empty` clears it. A value of another class is a bug of the caller and ignored.
-    pub(crate) fn set(&mut self, row: u32, value: Cell<'_>) {
-        let cells = Arc::make_mut(&mut self.cells);
-        if cells.len() <= row as usize {
-            cells.resize(row as usize + 1, None);
+        match &self.0 {
+            Data::Bool(column) => column.get(row).map_or(Cell::Empty, Cell::Bool),
+            Data::Number(column) => column.get(row).map_or(Cell::Empty, Cell::Number),
+            Data::Time(column) => column.get(row).map_or(Cell::Empty, Cell::Time),
+            Data::Reference(column) => column.get(row).map_or(Cell::Empty, Cell::Reference),
+            Data::Choice(column) => column.get(row).map_or(Cell::Empty, Cell::Choice),
+            Data::Choices(column) => column.get(row).map_or(Cell::Empty, Cell::Choices),
+            Data::Text(column) => column.get(row).map_or(Cell::Empty, Cell::Text),
         }
-        cells[row as usize] = value.to_value();
     }
 
-    /// Makes `row` empty.
+    /// Sets the value in `row`; `Cell::Empty` clears it. A value of another class is a bug of the caller and
+    /// ignored.
+    pub(crate) fn set(&mut self, row: u32, value: Cell<'_>) {
+        match (&mut self.0, value) {
+            (Data::Bool(column), Cell::Bool(value)) => column.set(row, Some(value)),
+            (Data::Number(column), Cell::Number(value)) => column.set(row, Some(value)),
+            (Data::Time(column), Cell::Time(value)) => column.set(row, Some(value)),
+            (Data::Reference(column), Cell::Reference(value)) => column.set(row, Some(value)),
+            (Data::Choice(column), Cell::Choice(value)) => column.set(row, Some(value)),
+            (Data::Choices(column), Cell::Choices(value)) => column.set(row, Some(value)),
+            (Data::Text(column), Cell::Text(value)) => column.set(row, Some(value)),
+            (_, Cell::Empty) => self.clear(row),
+            (_, value) => debug_assert!(false, "{value:?} is not of {:?}", self.class()),
+        }
+    }
+
+    /// Makes `row` empty. Copies nothing if it is already.
     pub(crate) fn clear(&mut self, row: u32) {
-        self.set(row, Cell::Empty);
+        each!(&mut self.0, column => column.set(row, None));
     }
 
-    /// As `set`, for a loader that comes by in ascending rows and shares the column with nobody.
+    /// As [`Column::set`]. For a loader that comes by in ascending rows and shares the column with nobody it
+    /// writes in place; empty cells of a load cost nothing.
+    #[inline]
     pub(crate) fn append(&mut self, row: u32, value: Cell<'_>) {
-        self.set(row, value);
+        if !value.is_empty() {
+            self.set(row, value);
+        }
     }
 
-    /// Ends a bulk load: gives back spare capacity and chooses the encodings anew.
-    pub(crate) fn finish_load(&mut self) {}
+    /// Ends a bulk load: gives back spare capacity and chooses the encodings anew, now that all is known.
+    pub(crate) fn finish_load(&mut self) {
+        each!(&mut self.0, column => column.finish());
+    }
 
-    /// Bytes on the heap.
+    /// Bytes on the heap, what other snapshots share included. Constant time.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.cells.len() * 32
+        each!(&self.0, column => column.heap_bytes())
     }
 
-    /// Keeps in `mask` (one bit a row from row 0) only rows that match any of `any_of`; `None` is empty,
-    /// `Choices` match rows that contain all of the value.
+    /// How many rows have a value. Constant time.
+    pub(crate) fn count(&self) -> usize {
+        each!(&self.0, column => column.count())
+    }
+
+    /// Keeps in `mask` (one bit a row from row 0) only rows that match any of `any_of`, in which `None` is an
+    /// empty cell. Values match if equal; sets if they contain all of the wanted one. Values of another class
+    /// match nothing, NaN neither.
     pub(crate) fn retain_any_of(&self, any_of: &[Option<Value>], mask: &mut [u64]) {
-        for (i, word) in mask.iter_mut().enumerate() {
-            for bit in 0..64 {
-                if *word >> bit & 1 == 1 && !self.matches((i * 64 + bit) as u32, any_of) {
-                    *word &= !(1 << bit);
-                }
+        let empty = any_of.contains(&None);
+        let cells = || any_of.iter().flatten().map(Value::as_cell);
+        match &self.0 {
+            Data::Bool(column) => {
+                let wants = |wanted| cells().any(|cell| cell == Cell::Bool(wanted));
+                column.retain_wanted(mask, wants(true), wants(false), empty);
+            }
+            Data::Number(column) => {
+                let wanted = cells().filter_map(|cell| match cell {
+                    Cell::Number(n) if !n.is_nan() => Some(n),
+                    _ => None,
+                });
+                retain_values(column, mask, empty, wanted.collect(), number_key);
+            }
+            Data::Time(column) => {
+                let wanted = cells().filter_map(|cell| if let Cell::Time(t) = cell { Some(t) } else { None });
+                retain_values(column, mask, empty, wanted.collect(), |time| time);
+            }
+            Data::Reference(column) => {
+                let wanted = cells().filter_map(|cell| if let Cell::Reference(r) = cell { Some(r) } else { None });
+                retain_values(column, mask, empty, wanted.collect(), |id| id);
+            }
+            Data::Choice(column) => {
+                let wanted = cells().filter_map(|cell| if let Cell::Choice(c) = cell { Some(c) } else { None });
+                retain_values(column, mask, empty, wanted.collect(), |option| option);
+            }
+            Data::Choices(column) => {
+                let wanted = cells().filter_map(|cell| if let Cell::Choices(c) = cell { Some(c) } else { None });
+                column.retain_containing(mask, empty, &wanted.collect::<Vec<_>>());
+            }
+            Data::Text(column) => {
+                let wanted = cells().filter_map(|cell| if let Cell::Text(t) = cell { Some(t) } else { None });
+                column.retain_any_of(mask, empty, &wanted.collect::<Vec<_>>());
             }
         }
     }
 
     /// Whether `row` matches any of `any_of`, as in [`Column::retain_any_of`].
     pub(crate) fn matches(&self, row: u32, any_of: &[Option<Value>]) -> bool {
-        let cell = self.get(row);
-        any_of.iter().any(|value| match value {
-            None => cell.is_empty(),
-            Some(value) => value.as_cell() == cell,
-        })
+        cell_matches(self.get(row), any_of)
     }
 
-    /// The order of two rows by value, empty first. `rank` gives an option's place among its field's options.
-    pub(crate) fn compare(&self, _a: u32, _b: u32, _rank: &dyn Fn(u16) -> u32) -> Ordering {
-        Ordering::Equal
+    /// The order of two rows by value, empty first (see `compare.rs`). `rank` gives an option's place among its
+    /// field's options.
+    pub(crate) fn compare(&self, a: u32, b: u32, rank: &dyn Fn(u16) -> u32) -> Ordering {
+        compare_cells(self.get(a), self.get(b), rank)
     }
 
-    /// Sorts `rows` ascending by value (empty first), then by `tie`.
-    pub(crate) fn sort_rows(&self, rows: &mut Vec<u32>, tie: impl Fn(u32) -> u32, rank: &dyn Fn(u16) -> u32) {
-        rows.sort_by(|&a, &b| self.compare(a, b, rank).then_with(|| tie(a).cmp(&tie(b))));
+    /// Sorts `rows` ascending by value as [`Column::compare`] has it, then by `tie`. Fastest where `rows` are
+    /// in the order of `tie` already.
+    pub(crate) fn sort_rows(
+        &self,
+        rows: &mut Vec<u32>,
+        tie: impl Fn(u32) -> u32,
+        choice_rank: &dyn Fn(u16) -> u32,
+    ) {
+        if !rows.is_sorted_by_key(|&row| tie(row)) {
+            rows.sort_by_cached_key(|&row| tie(row));
+        }
+        match &self.0 {
+            Data::Bool(column) => sort_by_key(rows, |row| column.get(row).map(u64::from)),
+            Data::Number(column) => sort_by_key(rows, |row| column.get(row).map(number_key)),
+            Data::Time(column) => sort_by_key(rows, |row| column.get(row).map(time_key)),
+            Data::Reference(column) => sort_by_key(rows, |row| column.get(row).map(|id| id.get().into())),
+            Data::Choice(column) => sort_by_key(rows, |row| column.get(row).map(|o| choice_rank(o).into())),
+            Data::Choices(column) => {
+                let rank = column.ranks();
+                sort_by_key(rows, |row| rank(row).map(u64::from));
+            }
+            Data::Text(column) => match column.ranks(rows.len()) {
+                Some(rank) => sort_by_key(rows, |row| rank(row).map(u64::from)),
+                None => sort_by_text(rows, |row| column.get(row)),
+            },
+        }
     }
 }
+
+/// Whether a cell matches any of `any_of`, as in [`Column::retain_any_of`]; for cells that are in no column yet.
+pub(crate) fn cell_matches(cell: Cell<'_>, any_of: &[Option<Value>]) -> bool {
+    any_of.iter().any(|wanted| match (cell, wanted) {
+        (Cell::Empty, None) => true,
+        (Cell::Choices(set), Some(Value::Choices(wanted))) => contains_all(set, wanted),
+        (cell, Some(wanted)) => wanted.as_cell() == cell,
+        _ => false,
+    })
+}
+
+fn retain_values<T: Copy + PartialEq, K: Ord>(
+    column: &Pods<T>,
+    mask: &mut [u64],
+    keep_empty: bool,
+    wanted: Vec<T>,
+    key: impl Fn(T) -> K + Copy,
+) {
+    match *wanted {
+        [] => column.retain_where::<true>(mask, keep_empty, |_| false),
+        [one] => column.retain_where::<true>(mask, keep_empty, |value| value == one),
+        [one, two] => column.retain_where::<true>(mask, keep_empty, |value| value == one || value == two),
+        _ => {
+            let mut keys: Vec<K> = wanted.into_iter().map(key).collect();
+            keys.sort_unstable();
+            column.retain_where::<false>(mask, keep_empty, |value| keys.binary_search(&key(value)).is_ok());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "column_tests.rs"]
+mod tests;

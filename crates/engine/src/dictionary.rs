@@ -295,8 +295,9 @@ fn page_bytes(page: &HashTable<u32>) -> usize {
 
 /// Decides when a dictionary is worth looking through for values no row uses.
 ///
-/// Looking costs a pass over the column, so it waits until the dictionary has doubled since the last look.
-/// What a dictionary wastes is thereby at most what it had in use then, and a little slack.
+/// Looking costs a pass over the column, so it waits until the dictionary has doubled since the last look, or
+/// has twice as many values as the column has rows. What a dictionary wastes is thereby at most what it had in
+/// use at the last look, and a little slack.
 #[derive(Clone)]
 pub(crate) struct Collector {
     values_max: usize,
@@ -310,10 +311,12 @@ impl Default for Collector {
 }
 
 impl Collector {
-    /// Whether it is time to look.
+    /// Whether it is time to look, `count` being the rows that have a code.
     #[inline]
-    pub(crate) fn is_due<P: Pool>(&self, dictionary: &Dictionary<P>) -> bool {
-        dictionary.len > self.values_max || dictionary.units > self.units_max
+    pub(crate) fn is_due<P: Pool>(&self, dictionary: &Dictionary<P>, count: usize) -> bool {
+        dictionary.len > self.values_max
+            || dictionary.units > self.units_max
+            || dictionary.len > 2 * count + SLACK_VALUES
     }
 
     /// Given the codes in use, builds the dictionary anew if less than half of it is used; then returns the

@@ -1,0 +1,238 @@
+//! A server from its settings: store, application, listener, and an orderly end.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use boobook_app::{App, SystemHost};
+use boobook_http::{CorsOrigins, HttpConfig, ListenConfig};
+use boobook_store::StoreError;
+use boobook_store_sqlite::{DirectoryLock, SqliteStore};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
+
+use crate::{
+    config::{HttpSettings, Settings},
+    failure::{Failure, from_app},
+    local::open_store,
+    out, telemetry,
+};
+
+/// Upper bounds, in seconds, of the buckets of every histogram.
+const SECONDS_BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+/// How often histograms are condensed where nobody reads `/metrics`.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// A server that has its data and its port, and does not serve yet.
+pub(crate) struct Server {
+    settings: Settings,
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    app: App,
+    metrics: Option<PrometheusHandle>,
+    /// Held until the process ends: nobody else serves this directory.
+    _lock: DirectoryLock,
+}
+
+impl Server {
+    /// Takes the data directory and the port.
+    pub(crate) fn open(settings: Settings) -> anyhow::Result<Self> {
+        telemetry::start(&settings.log)?;
+        let tls = tls(&settings)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let listener = runtime.block_on(listen(&settings.listen))?;
+        let address = listener.local_addr()?;
+        let (store, lock) = open_locked(&settings.data)?;
+        // Handles of metrics are made when the router is: the recorder must be there before.
+        let metrics = settings.http.metrics.then(install_metrics).transpose()?;
+        let shown = settings.data.display().to_string();
+        let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
+            .map_err(|error| from_app(error, "the server cannot start", &shown))?;
+        Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
+    }
+
+    /// The application, for what is to be done before serving.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Runs work of the application to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Where clients on this machine find it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("{scheme}://{address}")
+    }
+
+    /// Serves until SIGTERM or SIGINT, lets running requests end, and stops the application.
+    pub(crate) fn serve(self) -> anyhow::Result<()> {
+        let Self { settings, runtime, listener, address, tls, app, metrics, _lock } = self;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let http = &settings.http;
+        let service = boobook_http::service(app.clone(), http_config(&settings, &app, metrics.clone()));
+        let served = runtime.block_on(async {
+            let shutdown = shutdown_signal()?;
+            let mut beside = JoinSet::new();
+            let background = app.clone();
+            beside.spawn(async move { background.run_background().await });
+            if let Some(metrics) = metrics {
+                beside.spawn(async move {
+                    loop {
+                        tokio::time::sleep(METRICS_UPKEEP).await;
+                        metrics.run_upkeep();
+                    }
+                });
+            }
+            out::note(format!("boobook listens on {scheme}://{address}"));
+            if tls.is_none() && !address.ip().is_loopback() {
+                out::note(
+                    "warning: anybody between here and a client can read keys and records: serve TLS with \
+                     --tls-cert and --tls-key, or put a proxy that does in front and listen on 127.0.0.1",
+                );
+            }
+            let served = boobook_http::serve(listener, tls, service, listen_config(http), shutdown).await;
+            beside.shutdown().await;
+            served
+        });
+        app.stop();
+        served.context("the listener failed")?;
+        tracing::info!("stopped; everything that was acknowledged is stored");
+        Ok(())
+    }
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose another port with --listen 127.0.0.1:PORT \
+                 (port 0 takes a free one)"
+            }
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one with --listen",
+            _ => "--listen takes ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+        };
+        Failure::new(format!("cannot listen on {address}: {error}"), hint)
+    })
+}
+
+fn open_locked(directory: &Path) -> anyhow::Result<(SqliteStore, DirectoryLock)> {
+    let store = open_store(directory)?;
+    let lock = store.lock_exclusive().map_err(|error| match error {
+        StoreError::InUse(message) => Failure::new(message, "--data DIR (or BOOBOOK_DATA) names the directory"),
+        other => anyhow::Error::new(other).context("the data directory cannot be locked"),
+    })?;
+    Ok((store, lock))
+}
+
+fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    let (Some(cert), Some(key)) = (&settings.tls.cert, &settings.tls.key) else { return Ok(None) };
+    let read = |path: &Path, what: &str| {
+        std::fs::read(path).map_err(|error| {
+            Failure::usage(
+                format!("the TLS {what} {} cannot be read: {error}", path.display()),
+                "--tls-cert and --tls-key name PEM files",
+            )
+        })
+    };
+    let config = boobook_http::tls_config(&read(cert, "certificate")?, &read(key, "key")?);
+    config.map(Some).map_err(|problem| {
+        Failure::usage(
+            format!("{} and {}: {problem}", cert.display(), key.display()),
+            "--tls-cert takes the whole chain, the server's own certificate first; --tls-key its private key; both PEM",
+        )
+    })
+}
+
+fn install_metrics() -> anyhow::Result<PrometheusHandle> {
+    Ok(PrometheusBuilder::new().set_buckets(&SECONDS_BUCKETS)?.install_recorder()?)
+}
+
+fn http_config(settings: &Settings, app: &App, metrics: Option<PrometheusHandle>) -> HttpConfig {
+    let http = &settings.http;
+    let cors = match http.cors_origins.as_slice() {
+        [] => CorsOrigins::Off,
+        origins if origins.iter().any(|origin| origin == "*") => CorsOrigins::Any,
+        origins => CorsOrigins::List(origins.to_vec()),
+    };
+    let app = app.clone();
+    let render = metrics.map(|handle| -> boobook_http::RenderMetrics {
+        Arc::new(move || {
+            let (databases, bytes) = app.usage();
+            format!(
+                "{}# HELP boobook_databases_open Databases in memory.\n# TYPE boobook_databases_open gauge\n\
+                 boobook_databases_open {databases}\n# HELP boobook_databases_bytes Memory they take.\n\
+                 # TYPE boobook_databases_bytes gauge\nboobook_databases_bytes {bytes}\n",
+                handle.render()
+            )
+        })
+    });
+    HttpConfig {
+        cors,
+        compress: http.compress,
+        access_log_every: http.access_log_every,
+        requests_max: http.requests_max,
+        streams_max: http.streams_max,
+        body_timeout: Duration::from_secs(http.body_timeout_s),
+        field_text_bytes_max: http.field_text_bytes_max,
+        stream_records_min: http.stream_records_min,
+        heartbeat: Duration::from_secs(http.heartbeat_s),
+        unknown_field_status: if settings.compat.unknown_field_status == 500 {
+            boobook_http::StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            HttpConfig::default().unknown_field_status
+        },
+        metrics: render,
+        docs: http.docs,
+    }
+}
+
+fn listen_config(http: &HttpSettings) -> ListenConfig {
+    ListenConfig {
+        connections_max: http.connections_max,
+        header_bytes_max: http.header_bytes_max,
+        header_timeout: Duration::from_secs(http.header_timeout_s),
+        handshake_timeout: Duration::from_secs(http.handshake_timeout_s),
+        drain_timeout: Duration::from_secs(http.drain_timeout_s),
+        http2_streams_max: http.http2_streams_max,
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+#[cfg(unix)]
+fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Taken before the first connection, so that no signal is missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("{name}: no new connections, waiting for running requests");
+    })
+}
+
+/// Resolves at Ctrl-C.
+#[cfg(not(unix))]
+fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Where no handler can be set the process ends as the system ends it; serving is better than not.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tracing::info!("Ctrl-C: no new connections, waiting for running requests");
+    })
+}

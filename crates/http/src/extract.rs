@@ -1,0 +1,127 @@
+//! What handlers take from a request beside its path: the caller, the query string, the body.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, request::Parts},
+};
+use boobook_app::{AppError, Session};
+use boobook_model::{Principal, Sq};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    query_string::QueryString,
+    router::Api,
+};
+
+/// The authenticated caller (`Authorization: Bearer …`, rest-api.md §1).
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> ApiResult<Self> {
+        let header = parts.headers.get(http::header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+        let key = header.and_then(bearer).ok_or(AppError::Unauthorized)?;
+        Ok(Self(api.app.authenticate(key)?))
+    }
+}
+
+/// The key of `Bearer <key>`; the scheme's case does not matter.
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = header.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(key.trim_ascii())
+}
+
+/// The part of the target behind `?`.
+pub(crate) struct Query(String);
+
+impl FromRequestParts<Api> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> ApiResult<Self> {
+        Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    }
+}
+
+impl Query {
+    /// Decoded.
+    pub(crate) fn parse(&self) -> ApiResult<QueryString<'_>> {
+        QueryString::parse(&self.0)
+    }
+}
+
+/// The whole body, within the size and time limits.
+pub(crate) struct Body(pub(crate) Bytes);
+
+impl FromRequest<Api> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> ApiResult<Self> {
+        let max = api.app.limits().body_bytes_max;
+        let too_large = || {
+            ApiError::with_message(
+                ErrorCode::TooLarge,
+                format!("the body is larger than {max} bytes (limits.body_bytes_max); send it in parts"),
+            )
+        };
+        let announced = request.headers().get(http::header::CONTENT_LENGTH);
+        let announced = announced.and_then(|n| n.to_str().ok()).and_then(|n| n.parse::<usize>().ok());
+        if announced.is_some_and(|n| n > max) {
+            return Err(too_large());
+        }
+        let read = Limited::new(request.into_body(), max).collect();
+        match tokio::time::timeout(api.config.body_timeout, read).await {
+            Ok(Ok(body)) => Ok(Self(body.to_bytes())),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(ApiError::with_message(
+                ErrorCode::BadRequest,
+                format!("the body could not be read: {error}"),
+            )),
+            Err(_) => Err(ApiError::new(ErrorCode::RequestTimeout)),
+        }
+    }
+}
+
+/// The way into the database a path names.
+pub(crate) async fn session(api: &Api, caller: &Caller, team: &str, database: &str) -> ApiResult<Session> {
+    Ok(api.app.session(&caller.0, team, database).await?)
+}
+
+/// A header's text, where it is there.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> ApiResult<Option<&'a str>> {
+    match headers.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_| ApiError::parameter(name, "expected printable ASCII characters")),
+    }
+}
+
+/// `If-Match` as the sequence it names: `845`, `"845"`, or `*` for whatever is there.
+pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<Sq>> {
+    let Some(text) = header(headers, "if-match")?.map(str::trim).filter(|t| *t != "*") else {
+        return Ok(None);
+    };
+    let number = text.trim_start_matches("W/").trim_matches('"').parse().map(Sq);
+    number
+        .map(Some)
+        .map_err(|_| ApiError::parameter("If-Match", format!("expected a sequence number, got {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bearer_keys() {
+        assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"bearer  abc "), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"Basic abc"), None);
+        assert_eq!(bearer(b""), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Shapes of bodies for the OpenAPI document. They describe; what is sent is written by `wire`.
+#![allow(dead_code, reason = "these types are only ever described, never made")]
+
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+/// Id and name.
+#[derive(ToSchema)]
+pub(crate) struct Named {
+    id: String,
+    name: String,
+}
+
+/// A team to make.
+#[derive(ToSchema)]
+pub(crate) struct NewTeam {
+    /// 1 to 200 bytes.
+    name: String,
+}
+
+/// A database to make.
+#[derive(ToSchema)]
+pub(crate) struct NewDatabase {
+    /// 1 to 200 bytes.
+    name: String,
+    /// As `GET …/schema` answers it.
+    schema: Option<serde_json::Value>,
+}
+
+/// A table in its public shape.
+#[derive(ToSchema)]
+pub(crate) struct Table {
+    /// `A`, `B`, …
+    id: String,
+    name: String,
+    fields: Vec<Field>,
+}
+
+/// A field in its public shape.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Field {
+    /// `A`, `B`, …
+    id: String,
+    name: String,
+    /// `string`, `number`, `date`, `choice`, `ref` …
+    r#type: String,
+    /// Options of `choice` and `multi`.
+    choices: Option<Vec<Choice>>,
+    /// `ref`: the table it links to.
+    reference_to_table: Option<String>,
+    /// `ref`: the 1:N field over there.
+    reverse_field: Option<String>,
+    /// `rev`: the table that refers.
+    reference_from_table: Option<String>,
+    /// `rev`: the ref field over there.
+    reference_from_field: Option<String>,
+}
+
+/// An option of a choice field.
+#[derive(ToSchema)]
+pub(crate) struct Choice {
+    id: String,
+    caption: String,
+    captions: serde_json::Value,
+    order: f64,
+}
+
+/// A table to make. Any key of the schema's type object may be given too.
+#[derive(ToSchema)]
+pub(crate) struct NewTable {
+    name: String,
+    fields: Option<Vec<NewField>>,
+}
+
+/// A field to make. Any key of the schema's field object may be given too (`required`, `fn`, `readRoles` …).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct NewField {
+    name: String,
+    r#type: String,
+    choices: Option<Vec<NewChoice>>,
+    /// `ref`: the target table's id or name.
+    reference_to_table: Option<String>,
+    /// `ref`: name of the 1:N field it gets over there; that of the referring table otherwise.
+    reverse_name: Option<String>,
+}
+
+/// An option to make.
+#[derive(ToSchema)]
+pub(crate) struct NewChoice {
+    caption: String,
+    /// Given by the server where absent.
+    id: Option<u16>,
+}
+
+/// A record.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Record {
+    id: u32,
+    /// The database's change number at the record's last change.
+    sequence: u64,
+    /// UTC, `YYYY-MM-DDThh:mm:ss`.
+    created_at: String,
+    created_by: String,
+    modified_at: String,
+    modified_by: String,
+    /// By name, or by id with `ids=true`. Empty fields are left out.
+    fields: serde_json::Value,
+}
+
+/// A record to make, change, or insert under an id.
+#[derive(ToSchema)]
+pub(crate) struct RecordInput {
+    /// The record to change; none: a new one.
+    id: Option<u32>,
+    /// Insert under that id where there is none.
+    _upsert: Option<bool>,
+    /// By name or id; `null` clears.
+    fields: serde_json::Value,
+}
+
+/// Fields to change.
+#[derive(ToSchema)]
+pub(crate) struct RecordUpdate {
+    /// By name or id; `null` clears; fields not named keep their values.
+    fields: serde_json::Value,
+}
+
+/// A look-up.
+#[derive(ToSchema)]
+pub(crate) struct LookUp {
+    /// Field name or id → value; `null` is empty, an array any of. All must hold.
+    filters: serde_json::Value,
+}
+
+/// Changes since a sequence.
+#[derive(ToSchema)]
+pub(crate) struct ChangeList {
+    /// Present and true where `sinceSq` is older than the kept deletions: this is the whole state.
+    reset: Option<bool>,
+    /// Ask again with this.
+    seq: u64,
+    /// Whether there are more.
+    more: bool,
+    /// Flat: `_tid`, `_id`, `_sq`, `_by`, `_at`, `_deleted`, and fields by id.
+    changes: Vec<serde_json::Value>,
+}
+
+/// An error.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Error {
+    /// For people.
+    message: String,
+    /// Stable, for programs.
+    code: String,
+    /// The part of the request that is wrong.
+    field: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    /// Also in `X-Request-Id`.
+    request_id: String,
+}
+
+/// The document without its paths; those come from the handlers.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "boobook", description = "The Ninox Private Cloud API, self-hosted.", license(name = "Apache-2.0")),
+    components(schemas(Error)),
+    security(("key" = [])),
+    modifiers(&BearerKey)
+)]
+pub(crate) struct Document;
+
+struct BearerKey;
+
+impl Modify for BearerKey {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key")).build();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}

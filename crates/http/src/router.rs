@@ -1,0 +1,109 @@
+//! All routes, each by one line; the OpenAPI document comes from the same lines.
+
+use std::sync::Arc;
+
+use axum::{Router, http::HeaderMap};
+use boobook_app::App;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, watch};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    HttpConfig,
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::header,
+    openapi::Document,
+    routes::{changes, databases, fields, records, server, tables, teams},
+    wire::input::InputRules,
+};
+
+/// What handlers share. A clone is a few reference counts.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) app: App,
+    pub(crate) config: Arc<HttpConfig>,
+    /// One permit per live stream.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Turns true when the server begins to go down.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Api {
+    pub(crate) fn new(app: App, config: Arc<HttpConfig>, closing: watch::Receiver<bool>) -> Self {
+        let streams = Arc::new(Semaphore::new(config.streams_max));
+        Self { app, config, streams, closing }
+    }
+
+    /// What bounds the reading of record bodies.
+    pub(crate) fn rules(&self) -> InputRules {
+        InputRules {
+            records_max: self.app.limits().records_per_request_max,
+            field_text_bytes_max: self.config.field_text_bytes_max,
+            unknown_field_status: self.config.unknown_field_status,
+        }
+    }
+}
+
+/// `Idempotency-Key` with a hash of what it was sent with.
+pub(crate) fn idempotency(
+    headers: &HeaderMap,
+    table: &str,
+    body: &[u8],
+) -> ApiResult<Option<(String, [u8; 32])>> {
+    let Some(key) = header(headers, "idempotency-key")? else { return Ok(None) };
+    let mut hash = Sha256::new();
+    hash.update((table.len() as u64).to_le_bytes());
+    hash.update(table.as_bytes());
+    hash.update(body);
+    Ok(Some((key.to_owned(), hash.finalize().into())))
+}
+
+/// Every route with its documentation.
+fn documented() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(teams::list::list_teams, teams::create::create_team))
+        .routes(routes!(teams::get::get_team))
+        .routes(routes!(databases::list::list_databases, databases::create::create_database))
+        .routes(routes!(databases::get::get_database))
+        .routes(routes!(databases::schema::get_schema))
+        .routes(routes!(tables::list::list_tables, tables::create::create_table))
+        .routes(routes!(tables::get::get_table))
+        .routes(routes!(fields::list::list_fields, fields::create::create_field))
+        .routes(routes!(
+            records::list::list_records,
+            records::create::write_records,
+            records::delete_many::delete_records
+        ))
+        .routes(routes!(records::delete_many::post_delete_records))
+        .routes(routes!(
+            records::get::get_record,
+            records::update::update_record,
+            records::delete::delete_record
+        ))
+        .routes(routes!(records::look_up::look_up_record))
+        .routes(routes!(changes::database::database_changes))
+        .routes(routes!(changes::table::table_changes))
+        .routes(routes!(changes::record::record_changes))
+        .routes(routes!(server::health::healthz))
+        .routes(routes!(server::ready::readyz))
+        .routes(routes!(server::metrics::metrics))
+}
+
+/// The OpenAPI document of all routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+/// All routes, with the description of themselves where configured. What no route answers is a JSON 404.
+pub(crate) fn routes(api: Api) -> Router {
+    let docs = api.config.docs;
+    let (router, document) = documented().split_for_parts();
+    let mut router = router.with_state(api);
+    if docs {
+        router = router.merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document));
+    }
+    router
+        .fallback(|| async { ApiError::new(ErrorCode::EndpointNotFound) })
+        .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::EndpointNotFound) })
+}

@@ -1,0 +1,34 @@
+//! `GET T/changes`
+
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+
+use super::changes;
+use crate::{
+    error::ApiResult,
+    extract::{Caller, Query, session},
+    openapi::ChangeList,
+    router::Api,
+};
+
+/// As `…/changes` of the database, for one table.
+#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/changes", tag = "Changes",
+    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path),
+        ("sinceSq" = Option<u64>, Query, description = "Only changes after this"),
+        ("limit" = Option<u64>, Query, description = "10,000 where absent"),
+        ("live" = Option<bool>, Query, description = "Server-sent events as changes commit"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "Where a live stream goes on")),
+    responses((status = 200, description = "Changes", body = ChangeList)))]
+pub(crate) async fn table_changes(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((team, database, table)): Path<(String, String, String)>,
+    query: Query,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let session = session(&api, &caller, &team, &database).await?;
+    changes(&api, session, Some(&table), &query.parse()?, &headers)
+}

@@ -1,0 +1,35 @@
+//! `POST /v1/teams/{team}/databases`
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use boobook_model::Schema;
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{Body, Caller},
+    openapi::{Named, NewDatabase},
+    router::Api,
+    routes::{object, string, to_json},
+};
+
+/// Makes a database, empty or with a schema (the object `GET …/schema` answers). Needs the admin role.
+#[utoipa::path(post, path = "/v1/teams/{team}/databases", tag = "Databases", request_body = NewDatabase,
+    params(("team" = String, Path, description = "Team id, or its name where that is unique")),
+    responses((status = 200, description = "The new database", body = Named)))]
+pub(crate) async fn create_database(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(team): Path<String>,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    let mut body = object(&body)?;
+    let name = string(&body, "name")?.to_owned();
+    let schema = body.remove("schema").filter(|schema| !schema.is_null());
+    let schema = schema
+        .map(Schema::from_json)
+        .transpose()
+        .map_err(|e| ApiError::at(ErrorCode::InvalidValue, &format!("schema.{}", e.place), e.message))?;
+    to_json(&api.app.create_database(&caller.0, &team, &name, schema).await?)
+}

@@ -1,0 +1,34 @@
+//! `GET P/schema`
+
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+
+use super::{schema_json, tagged};
+use crate::{
+    error::ApiResult,
+    extract::{Caller, Query, session},
+    router::Api,
+};
+
+/// The schema of a database. Needs the admin role.
+#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/schema", tag = "Databases",
+    params(("team" = String, Path), ("database" = String, Path),
+        ("formatScripts" = Option<bool>, Query, description = "Scripts in human form"),
+        ("includeReportsAndViews" = Option<bool>, Query, description = "Adds the arrays `views` and `reports`"),
+        ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),
+    responses((status = 200, description = "The schema", body = serde_json::Value)))]
+pub(crate) async fn get_schema(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((team, database)): Path<(String, String)>,
+    query: Query,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let session = session(&api, &caller, &team, &database).await?;
+    session.require_admin()?;
+    let snapshot = session.snapshot();
+    tagged(&snapshot, &headers, &schema_json(&snapshot, &query.parse()?)?)
+}

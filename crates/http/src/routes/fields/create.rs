@@ -1,0 +1,36 @@
+//! `POST T/fields`
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use boobook_app::AppError;
+
+use crate::{
+    error::ApiResult,
+    extract::{Body, Caller, session},
+    openapi::{Field, NewField},
+    router::Api,
+    routes::{json, object},
+    wire::table::write_field,
+};
+
+/// Adds a field to a table. A `ref` brings its 1:N field in the target table with it. Needs the admin role.
+#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables/{table}/fields", tag = "Fields",
+    request_body = NewField,
+    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path)),
+    responses((status = 200, description = "The new field", body = Field)))]
+pub(crate) async fn create_field(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((team, database, table)): Path<(String, String, String)>,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    let session = session(&api, &caller, &team, &database).await?;
+    let made = session.create_field(&table, object(&body)?).await?;
+    let access = session.table(&session.snapshot(), &made.table.to_string())?;
+    let field = made.field.and_then(|id| access.schema.field(id)).ok_or(AppError::TableNotFound)?;
+    let mut out = Vec::new();
+    write_field(field, &mut out);
+    Ok(json(out))
+}

@@ -1,0 +1,12 @@
+//! `GET /healthz`
+
+use axum::response::Response;
+
+use crate::routes::json;
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "Server", security(()),
+    responses((status = 200, description = "It lives", body = serde_json::Value)))]
+pub(crate) async fn healthz() -> Response {
+    json(&b"{\"status\":\"ok\"}"[..])
+}

@@ -1,0 +1,33 @@
+//! `POST P/tables`
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+use crate::{
+    error::ApiResult,
+    extract::{Body, Caller, session},
+    openapi::{NewTable, Table},
+    router::Api,
+    routes::{json, object},
+    wire::table::write_table,
+};
+
+/// Makes a table with its fields. Needs the admin role.
+#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables", tag = "Tables", request_body = NewTable,
+    params(("team" = String, Path), ("database" = String, Path)),
+    responses((status = 200, description = "The new table", body = Table)))]
+pub(crate) async fn create_table(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((team, database)): Path<(String, String)>,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    let session = session(&api, &caller, &team, &database).await?;
+    let made = session.create_table(object(&body)?).await?;
+    let access = session.table(&session.snapshot(), &made.table.to_string())?;
+    let mut out = Vec::new();
+    write_table(&access.schema, |_| true, &mut out);
+    Ok(json(out))
+}

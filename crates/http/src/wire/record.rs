@@ -1,0 +1,236 @@
+//! Records as JSON (rest-api.md §3, §5), straight from the engine's columns into a byte buffer. No tree is
+//! built: keys are bytes kept with the schema, values are written by their field kinds.
+
+use boobook_app::RecordChange;
+use boobook_engine::{Row, Snapshot, Table};
+use boobook_model::{
+    Cell, Field, RecordId, Sq, TableId, TableSchema, WireStyle, field::write_timestamp, write_json_string,
+};
+
+/// How records are written: the style parameters of a request and the fields the caller gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordStyle {
+    /// Choices as option ids instead of captions (`choiceStyle=ids`).
+    pub choice_ids: bool,
+    /// `fields` keyed by field id instead of name (`ids=true`).
+    pub by_id: bool,
+    /// The slots to write, in order; `None`: all, in display order.
+    pub columns: Option<Box<[u16]>>,
+}
+
+/// Writes the records of one table of one snapshot. Made once per request or chunk, so that what is the same for
+/// all records is worked out once.
+pub struct RecordWriter<'a> {
+    snapshot: &'a Snapshot,
+    table: &'a Table,
+    columns: Vec<Column<'a>>,
+    wire: WireStyle,
+    reverse: Vec<u32>,
+}
+
+struct Column<'a> {
+    slot: usize,
+    field: &'a Field,
+    key: &'a [u8],
+    /// For the many side of a relation: where the other side's column is.
+    reverse_of: Option<(TableId, usize)>,
+}
+
+impl<'a> RecordWriter<'a> {
+    /// A writer for records of `table`.
+    pub fn new(snapshot: &'a Snapshot, table: &'a Table, style: &RecordStyle) -> Self {
+        let schema: &'a TableSchema = table.schema();
+        let slots = style.columns.as_deref().unwrap_or_else(|| schema.slots_in_order());
+        let column = |&slot: &u16| {
+            let field: &'a Field = schema.fields.get(slot as usize)?;
+            let reverse_of = if field.is_stored() { None } else { other_side(snapshot, field) };
+            // A formula has no value here.
+            if !field.is_stored() && reverse_of.is_none() {
+                return None;
+            }
+            let key = if style.by_id { field.id_json() } else { field.name_json() };
+            Some(Column { slot: slot as usize, field, key, reverse_of })
+        };
+        Self {
+            snapshot,
+            table,
+            columns: slots.iter().filter_map(column).collect(),
+            wire: WireStyle { choice_ids: style.choice_ids },
+            reverse: Vec::new(),
+        }
+    }
+
+    /// Appends one record.
+    pub fn write(&mut self, row: Row, out: &mut Vec<u8>) {
+        let rid = self.table.record_id(row);
+        self.write_attributes(rid, row, out);
+        out.extend_from_slice(b",\"fields\":{");
+        let start = out.len();
+        for column in &self.columns {
+            match column.reverse_of {
+                None => {
+                    let cell = self.table.cell(column.slot, row);
+                    if cell.is_empty() {
+                        continue;
+                    }
+                    write_key(column.key, start, out);
+                    column.field.kind.write(cell, column.field, self.wire, out);
+                }
+                Some((table, slot)) => {
+                    self.reverse.clear();
+                    self.snapshot.reverse(table, slot, rid, &mut self.reverse);
+                    if !self.reverse.is_empty() {
+                        write_key(column.key, start, out);
+                        write_ids(&self.reverse, out);
+                    }
+                }
+            }
+        }
+        out.extend_from_slice(b"}}");
+    }
+
+    fn write_attributes(&self, rid: RecordId, row: Row, out: &mut Vec<u8>) {
+        let meta = self.table.meta(row);
+        out.extend_from_slice(b"{\"id\":");
+        write_number(u64::from(rid.get()), out);
+        out.extend_from_slice(b",\"sequence\":");
+        write_number(meta.sq.0, out);
+        out.extend_from_slice(b",\"createdAt\":\"");
+        let created_from = out.len();
+        write_timestamp(meta.created_at_ms, out);
+        let created_to = out.len();
+        out.extend_from_slice(b"\",\"createdBy\":");
+        write_json_string(meta.created_by, out);
+        out.extend_from_slice(b",\"modifiedAt\":\"");
+        if meta.modified_at_ms == meta.created_at_ms {
+            out.extend_from_within(created_from..created_to);
+        } else {
+            write_timestamp(meta.modified_at_ms, out);
+        }
+        out.extend_from_slice(b"\",\"modifiedBy\":");
+        write_json_string(meta.modified_by, out);
+    }
+
+    /// Appends an array of records.
+    pub fn write_list(&mut self, rows: &[Row], out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (at, row) in rows.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            self.write(*row, out);
+        }
+        out.push(b']');
+    }
+}
+
+/// Appends one record of `table`.
+pub fn write_record(out: &mut Vec<u8>, snapshot: &Snapshot, table: &Table, row: Row, style: &RecordStyle) {
+    RecordWriter::new(snapshot, table, style).write(row, out);
+}
+
+/// Where the `ref` column is that a `rev` field is the other side of.
+fn other_side(snapshot: &Snapshot, field: &Field) -> Option<(TableId, usize)> {
+    let (target, pair) = field.target.zip(field.pair)?;
+    let slot = snapshot.schema.table(target)?.slot(pair)?;
+    Some((target, slot))
+}
+
+fn write_key(key: &[u8], start: usize, out: &mut Vec<u8>) {
+    if out.len() > start {
+        out.push(b',');
+    }
+    out.extend_from_slice(key);
+}
+
+fn write_number(n: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
+
+fn write_ids(ids: &[u32], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (at, id) in ids.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_number(u64::from(*id), out);
+    }
+    out.push(b']');
+}
+
+/// Writes items of the change feed that belong to one table (rest-api.md §5): flat, keyed by field id, choices
+/// as option ids, an empty field as `null`, so that applying an item clears it too.
+pub struct ChangeWriter<'a> {
+    schema: &'a TableSchema,
+    /// `"_tid":"A"`-independent: stored fields the caller may read.
+    slots: Vec<usize>,
+}
+
+impl<'a> ChangeWriter<'a> {
+    /// A writer for items of a table, of the fields `may_read` allows.
+    pub fn new(schema: &'a TableSchema, may_read: impl Fn(usize) -> bool) -> Self {
+        let slots =
+            (0..schema.fields.len()).filter(|&slot| schema.fields[slot].is_stored() && may_read(slot));
+        Self { schema, slots: slots.collect() }
+    }
+
+    /// Appends an item with the current state of a record.
+    pub fn write_state(&self, table: &Table, row: Row, out: &mut Vec<u8>) {
+        let meta = table.meta(row);
+        write_item_head(self.schema.id, table.record_id(row), meta.sq, out);
+        write_by_and_at(meta.modified_by, meta.modified_at_ms, out);
+        for &slot in &self.slots {
+            self.write_value(slot, table.cell(slot, row), out);
+        }
+        out.push(b'}');
+    }
+
+    /// Appends an item of a record's history: what one change set.
+    pub fn write_history(&self, rid: RecordId, change: &RecordChange, out: &mut Vec<u8>) {
+        write_item_head(self.schema.id, rid, change.sq, out);
+        write_by_and_at(&change.by, change.at_ms, out);
+        if change.deleted {
+            out.extend_from_slice(b",\"_deleted\":true");
+        }
+        for (field, value) in &change.values {
+            if let Some(slot) = self.schema.slot(*field).filter(|slot| self.slots.contains(slot)) {
+                self.write_value(slot, value.as_ref().map_or(Cell::Empty, |v| v.as_cell()), out);
+            }
+        }
+        out.push(b'}');
+    }
+
+    fn write_value(&self, slot: usize, cell: Cell<'_>, out: &mut Vec<u8>) {
+        let field = &self.schema.fields[slot];
+        out.push(b',');
+        out.extend_from_slice(field.id_json());
+        if cell.is_empty() {
+            out.extend_from_slice(b"null");
+        } else {
+            field.kind.write_change(cell, field, out);
+        }
+    }
+}
+
+/// Appends the item of a record that was deleted.
+pub fn write_deleted_item(table: TableId, rid: RecordId, sq: Sq, out: &mut Vec<u8>) {
+    write_item_head(table, rid, sq, out);
+    out.extend_from_slice(b",\"_deleted\":true}");
+}
+
+fn write_item_head(table: TableId, rid: RecordId, sq: Sq, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"_tid\":\"");
+    out.extend_from_slice(table.to_string().as_bytes());
+    out.extend_from_slice(b"\",\"_id\":");
+    write_number(u64::from(rid.get()), out);
+    out.extend_from_slice(b",\"_sq\":");
+    write_number(sq.0, out);
+}
+
+fn write_by_and_at(by: &str, at_ms: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"_by\":");
+    write_json_string(by, out);
+    out.extend_from_slice(b",\"_at\":\"");
+    write_timestamp(at_ms, out);
+    out.push(b'"');
+}
