@@ -48,11 +48,15 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 /// An error of the application, with what a person at the command line can do about it.
 pub(crate) fn from_app(error: AppError, what: &str, data: &str) -> anyhow::Error {
     let hint = match &error {
-        AppError::TeamNotFound => format!("`boobook team list --data {data}` shows the teams of this data directory"),
+        AppError::TeamNotFound => {
+            format!("`boobook team list --data {data}` shows the teams of this data directory")
+        }
         AppError::DatabaseNotFound => {
             format!("`boobook database list --data {data}` shows the databases of this data directory")
         }
-        AppError::Unavailable(_) => "check that the disk has room and the directory may be written".to_owned(),
+        AppError::Unavailable(_) => {
+            "check that the disk has room and the directory may be written".to_owned()
+        }
         AppError::Internal(reason) => format!("this is a bug in boobook ({reason}); please report it"),
         _ => String::new(),
     };

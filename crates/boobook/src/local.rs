@@ -57,9 +57,15 @@ impl Local {
         let same_name = view.teams.iter().filter(|team| team.name == key).count();
         let problem = match same_name {
             0 => format!("there is no team {key:?} in {}", self.directory),
-            n => format!("there are {n} teams named {key:?} in {}; name the one you mean by its id", self.directory),
+            n => format!(
+                "there are {n} teams named {key:?} in {}; name the one you mean by its id",
+                self.directory
+            ),
         };
-        Err(Failure::new(problem, format!("`boobook team list --data {}` shows teams and ids", self.directory)))
+        Err(Failure::new(
+            problem,
+            format!("`boobook team list --data {}` shows teams and ids", self.directory),
+        ))
     }
 
     /// Removes the data of deleted databases, unless a server holds the directory and does that itself. Whether it

@@ -120,7 +120,9 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
                 "another program listens there; stop it, or choose another port with --listen 127.0.0.1:PORT \
                  (port 0 takes a free one)"
             }
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one with --listen",
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need privileges; choose a higher one with --listen"
+            }
             _ => "--listen takes ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
         };
         Failure::new(format!("cannot listen on {address}: {error}"), hint)
@@ -130,7 +132,9 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 fn open_locked(directory: &Path) -> anyhow::Result<(SqliteStore, DirectoryLock)> {
     let store = open_store(directory)?;
     let lock = store.lock_exclusive().map_err(|error| match error {
-        StoreError::InUse(message) => Failure::new(message, "--data DIR (or BOOBOOK_DATA) names the directory"),
+        StoreError::InUse(message) => {
+            Failure::new(message, "--data DIR (or BOOBOOK_DATA) names the directory")
+        }
         other => anyhow::Error::new(other).context("the data directory cannot be locked"),
     })?;
     Ok((store, lock))

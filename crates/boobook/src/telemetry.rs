@@ -15,7 +15,8 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
             "write a level such as `info` or `warn`, or one per module: `info,boobook_http=debug`",
         )
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     // Fails only where a subscriber is set already, which is as good.
     let _ = match settings.format {
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

@@ -58,7 +58,9 @@ fn dependencies(manifest: &Path) -> BTreeSet<String> {
     for line in text.lines() {
         if line.starts_with('[') {
             in_dependencies = line.trim() == "[dependencies]";
-        } else if in_dependencies && let Some(name) = line.split(['.', '=', ' ']).next().filter(|n| !n.is_empty()) {
+        } else if in_dependencies
+            && let Some(name) = line.split(['.', '=', ' ']).next().filter(|n| !n.is_empty())
+        {
             names.insert(name.to_owned());
         }
     }
@@ -83,7 +85,11 @@ fn crates_use_only_what_they_may() {
 /// What a crate must not have among its dependencies or in its sources.
 const MUST_NOT: &[(&str, &[&str], &[&str])] = &[
     ("model", &["tokio", "axum", "rusqlite", "getrandom"], &["std::fs", "std::net", "SystemTime", "Instant"]),
-    ("engine", &["tokio", "axum", "rusqlite", "getrandom"], &["std::fs", "std::net", "SystemTime", "Instant"]),
+    (
+        "engine",
+        &["tokio", "axum", "rusqlite", "getrandom"],
+        &["std::fs", "std::net", "SystemTime", "Instant"],
+    ),
     ("store", &["tokio", "axum", "rusqlite"], &["std::fs", "SystemTime"]),
     ("store-sqlite", &["tokio", "axum"], &[]),
     ("app", &["axum", "hyper", "rusqlite"], &["std::fs"]),

@@ -16,7 +16,9 @@ use crate::{failure::Failure, local::Local, out};
 
 /// Make, list and delete databases.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  boobook database create --team \"Werkstatt Nord\" Handel\n  boobook database list")]
+#[command(
+    after_help = "Example:\n  boobook database create --team \"Werkstatt Nord\" Handel\n  boobook database list"
+)]
 pub(super) struct Database {
     #[command(subcommand)]
     command: DatabaseCommand,
@@ -110,12 +112,18 @@ fn read_schema(path: &Path) -> anyhow::Result<Schema> {
         Failure::new(format!("{shown} cannot be read: {error}"), "--schema names a JSON file in UTF-8")
     })?;
     let json: Json = serde_json::from_str(&text).map_err(|error| {
-        Failure::new(format!("{shown} is no JSON: {error}"), "it holds the answer of GET …/databases/ID/schema")
+        Failure::new(
+            format!("{shown} is no JSON: {error}"),
+            "it holds the answer of GET …/databases/ID/schema",
+        )
     })?;
     let whole = json.get("types").is_none() && json.get("schema").is_some();
     let read = if whole { Schema::from_stored(json) } else { Schema::from_json(json) };
     read.map_err(|error| {
-        Failure::new(format!("{shown}: {error}"), "nothing was made; correct the file at that place and run it again")
+        Failure::new(
+            format!("{shown}: {error}"),
+            "nothing was made; correct the file at that place and run it again",
+        )
     })
 }
 
@@ -144,7 +152,8 @@ fn list(team: Option<&str>, json: bool, data: &DataArgs) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = databases
         .iter()
         .map(|d| {
-            let team = view.teams.iter().find(|t| t.id == d.team).map_or(d.team.as_str(), |t| t.name.as_str());
+            let team =
+                view.teams.iter().find(|t| t.id == d.team).map_or(d.team.as_str(), |t| t.name.as_str());
             vec![d.id.clone(), d.name.clone(), team.to_owned(), state(d).to_owned()]
         })
         .collect();

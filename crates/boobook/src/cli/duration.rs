@@ -5,9 +5,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * SECOND_MS;
 
 /// Milliseconds of a whole number with a unit: `s`, `m`, `h`, `d`, `w` or `y` (365 days).
 pub(crate) fn parse_ms(text: &str) -> Result<i64, String> {
-    let expected = || {
-        format!("expected a whole number and a unit (s, m, h, d, w, y), such as 90d or 12h, got {text:?}")
-    };
+    let expected =
+        || format!("expected a whole number and a unit (s, m, h, d, w, y), such as 90d or 12h, got {text:?}");
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
     let (number, unit) = text.split_at(unit_at);
     let number: i64 = number.parse().map_err(|_| expected())?;
@@ -21,7 +20,10 @@ pub(crate) fn parse_ms(text: &str) -> Result<i64, String> {
         _ => return Err(expected()),
     };
     if number == 0 {
-        return Err("a key that lives for no time would be of no use; leave --expires away for one without end".into());
+        return Err(
+            "a key that lives for no time would be of no use; leave --expires away for one without end"
+                .into(),
+        );
     }
     number.checked_mul(unit_ms).filter(|ms| *ms <= 1000 * 365 * DAY_MS).ok_or_else(|| {
         format!("{text:?} is more than 1,000 years; leave --expires away for a key without end")

@@ -125,7 +125,8 @@ impl Create {
 }
 
 fn what_it_may(entry: &KeyEntry) -> String {
-    let mut words = vec![entry.role.as_ref().map_or("role of its user".into(), |role| format!("role {role}"))];
+    let mut words =
+        vec![entry.role.as_ref().map_or("role of its user".into(), |role| format!("role {role}"))];
     if entry.read_only {
         words.push("read-only".into());
     }
@@ -168,8 +169,11 @@ fn list(team: Option<&str>, json: bool, data: &DataArgs) -> anyhow::Result<()> {
     let team = team.map(|key| local.team(key)).transpose()?;
     let view = local.catalogue.view();
     let now_ms = SystemHost.now_ms();
-    let keys: Vec<_> =
-        view.keys.iter().filter(|key| team.as_ref().is_none_or(|team| key.teams.contains(&team.id))).collect();
+    let keys: Vec<_> = view
+        .keys
+        .iter()
+        .filter(|key| team.as_ref().is_none_or(|team| key.teams.contains(&team.id)))
+        .collect();
     if json {
         return out::json(&keys.iter().map(|key| as_json(key, Some(now_ms))).collect::<Vec<_>>());
     }

@@ -78,9 +78,10 @@ impl DataArgs {
     /// The settings, these arguments and a command's own flags included.
     pub(crate) fn settings(&self, flags: Vec<(&str, Option<String>)>) -> anyhow::Result<Settings> {
         let variables = config::variables()?;
-        let named = self.config.clone().or_else(|| {
-            variables.get("BOOBOOK_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
-        });
+        let named = self
+            .config
+            .clone()
+            .or_else(|| variables.get("BOOBOOK_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
         let mut all = self.set.clone();
         if let Some(data) = &self.data {
             all.push(("data".into(), data.to_string_lossy().into_owned()));

@@ -53,7 +53,10 @@ fn create(name: &str, json: bool, data: &DataArgs) -> anyhow::Result<()> {
     let twins = local.catalogue.view().teams.iter().filter(|t| t.name == name).count();
     let team = local.explain("the team was not made", local.catalogue.create_team(name))?;
     if twins > 0 {
-        out::note(format!("note: there is a team of this name already; only ids tell them apart ({})", team.id));
+        out::note(format!(
+            "note: there is a team of this name already; only ids tell them apart ({})",
+            team.id
+        ));
     }
     if json { out::json(&Named { id: team.id, name: team.name }) } else { out::line(&team.id) }
 }

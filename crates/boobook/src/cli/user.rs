@@ -9,7 +9,9 @@ use crate::{local::Local, out};
 
 /// Make and list users.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  boobook user create anna@example.com --team \"Werkstatt Nord\" --role editor")]
+#[command(
+    after_help = "Example:\n  boobook user create anna@example.com --team \"Werkstatt Nord\" --role editor"
+)]
 pub(super) struct User {
     #[command(subcommand)]
     command: UserCommand,
@@ -54,7 +56,9 @@ impl User {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            UserCommand::Create { email, team, role, json, data } => create(&email, &team, &role, json, &data),
+            UserCommand::Create { email, team, role, json, data } => {
+                create(&email, &team, &role, json, &data)
+            }
             UserCommand::List { team, json, data } => list(team.as_deref(), json, &data),
         }
     }
@@ -93,7 +97,8 @@ fn list(team: Option<&str>, json: bool, data: &DataArgs) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = users
         .iter()
         .map(|user| {
-            let roles: Vec<_> = user.teams.iter().map(|(t, role)| format!("{role} in {}", name_of(t))).collect();
+            let roles: Vec<_> =
+                user.teams.iter().map(|(t, role)| format!("{role} in {}", name_of(t))).collect();
             let email = user.email.clone().unwrap_or_else(|| "(service user of a key)".into());
             vec![user.id.clone(), email, roles.join(", ")]
         })

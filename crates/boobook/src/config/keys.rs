@@ -5,7 +5,8 @@ use toml::{Table, Value};
 use super::{Settings, TlsSettings};
 
 /// What to do about a wrong setting.
-pub(super) const WHERE_LISTED: &str = "docs/configuration.md lists all settings; `boobook serve --help` the common ones";
+pub(super) const WHERE_LISTED: &str =
+    "docs/configuration.md lists all settings; `boobook serve --help` the common ones";
 
 /// A setting that can be set.
 pub(super) struct Key {

@@ -183,9 +183,9 @@ pub(crate) fn variables() -> anyhow::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("BOOBOOK_")) else { continue };
-        let value = value.into_string().map_err(|_| {
-            Failure::usage(format!("{name} is not UTF-8"), "set it to text, or unset it")
-        })?;
+        let value = value
+            .into_string()
+            .map_err(|_| Failure::usage(format!("{name} is not UTF-8"), "set it to text, or unset it"))?;
         found.insert(name.to_owned(), value);
     }
     Ok(found)
@@ -218,8 +218,9 @@ impl Settings {
             key.put(&mut table, text)
                 .map_err(|problem| Failure::usage(format!("{path}: {problem}"), keys::WHERE_LISTED))?;
         }
-        let settings: Self =
-            table.try_into().map_err(|e: toml::de::Error| Failure::usage(e.message().to_owned(), keys::WHERE_LISTED))?;
+        let settings: Self = table
+            .try_into()
+            .map_err(|e: toml::de::Error| Failure::usage(e.message().to_owned(), keys::WHERE_LISTED))?;
         settings.check()?;
         Ok(settings)
     }
@@ -274,7 +275,10 @@ fn refuse_unknown(variables: &BTreeMap<String, String>, known: &[keys::Key]) -> 
     for name in variables.keys() {
         let ours = SECTIONS.iter().any(|section| name.starts_with(section));
         if ours && !known.iter().any(|key| key.variable == *name) {
-            return Err(Failure::usage(format!("there is no setting for the variable {name}"), keys::WHERE_LISTED));
+            return Err(Failure::usage(
+                format!("there is no setting for the variable {name}"),
+                keys::WHERE_LISTED,
+            ));
         }
     }
     Ok(())

@@ -171,9 +171,15 @@ impl Client {
             return Ok(response);
         }
         let hint = match status {
-            StatusCode::UNAUTHORIZED => "--key (or BOOBOOK_KEY) takes a key that `boobook key create` printed",
-            StatusCode::FORBIDDEN => "making tables and fields needs a key with the admin role, importing one that may write",
-            StatusCode::PAYLOAD_TOO_LARGE => "raise limits.body_bytes_max of the server, or import smaller batches: --batch 500",
+            StatusCode::UNAUTHORIZED => {
+                "--key (or BOOBOOK_KEY) takes a key that `boobook key create` printed"
+            }
+            StatusCode::FORBIDDEN => {
+                "making tables and fields needs a key with the admin role, importing one that may write"
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "raise limits.body_bytes_max of the server, or import smaller batches: --batch 500"
+            }
             status if is_passing(status) => {
                 "the server has no room or no time; run this again later, nothing is imported twice"
             }
@@ -185,7 +191,10 @@ impl Client {
 
 /// Worth another try.
 fn is_passing(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY)
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY
+    )
 }
 
 /// What the server says is wrong.

@@ -95,7 +95,9 @@ pub(crate) fn reading_for(base: &str, values: &[Lined<'_>], comma_file: bool) ->
     match base {
         "number" | "ref" | "dchoice" => {
             let styles = number_styles(comma_file);
-            let fitting = |style: &NumberStyle| filled.iter().filter(|(_, v)| parse_number(v, *style).is_some()).count();
+            let fitting = |style: &NumberStyle| {
+                filled.iter().filter(|(_, v)| parse_number(v, *style).is_some()).count()
+            };
             // The first of equals: plain numbers.
             let best = styles.iter().rev().max_by_key(|style| fitting(style)).copied();
             Reading::Number(best.unwrap_or(NumberStyle::Plain))
@@ -155,7 +157,8 @@ fn starts_with_year(text: &str) -> bool {
 
 fn is_email(text: &str) -> bool {
     let Some((name, host)) = text.split_once('@') else { return false };
-    let host_fits = host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@');
+    let host_fits =
+        host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@');
     !name.is_empty() && host_fits && !text.contains(|c: char| c.is_whitespace() || c == ',' || c == ';')
 }
 
@@ -250,7 +253,10 @@ mod tests {
 
     #[test]
     fn a_comma_is_decimal_where_it_does_not_separate_fields() {
-        assert_eq!(inferred(&["1.234,50", "0,5", "7"], false).reading, Reading::Number(NumberStyle::CommaDecimal));
+        assert_eq!(
+            inferred(&["1.234,50", "0,5", "7"], false).reading,
+            Reading::Number(NumberStyle::CommaDecimal)
+        );
         assert_eq!(inferred(&["1,234.50"], true).reading, Reading::Number(NumberStyle::CommaGroups));
         assert_eq!(inferred(&["1.5", "2"], false).reading, Reading::Number(NumberStyle::Plain));
     }
@@ -259,7 +265,10 @@ mod tests {
     fn few_values_in_many_rows_are_a_choice() {
         let many: Vec<&str> = (0..100).map(|n| ["new", "paid", "late"][n % 3]).collect();
         let choice = of(&many);
-        assert_eq!((choice.base, choice.choices), ("choice", vec!["late".into(), "new".into(), "paid".into()]));
+        assert_eq!(
+            (choice.base, choice.choices),
+            ("choice", vec!["late".into(), "new".into(), "paid".into()])
+        );
         assert_eq!(of(&many[..50]).base, "string", "too few rows to say");
         let names: Vec<String> = (0..100).map(|n| format!("name {}", n % 6)).collect();
         assert_eq!(of(&names.iter().map(String::as_str).collect::<Vec<_>>()).base, "string", "more than 5 %");
@@ -272,6 +281,9 @@ mod tests {
         let text = of(&values.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(text.base, "string");
         let remark = text.remark.unwrap();
-        assert!(remark.contains("1 of 100 values are no numbers, the first in line 101: \"n/a\""), "{remark}");
+        assert!(
+            remark.contains("1 of 100 values are no numbers, the first in line 101: \"n/a\""),
+            "{remark}"
+        );
     }
 }

@@ -37,7 +37,10 @@ pub(crate) fn line_of(row: &StringRecord) -> u64 {
 /// Reads a file whole.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Sheet> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(format!("{} cannot be read: {error}", path.display()), "check the name and that you may read it")
+        Failure::new(
+            format!("{} cannot be read: {error}", path.display()),
+            "check the name and that you may read it",
+        )
     })?;
     parse(&bytes).map_err(|problem| {
         Failure::new(
@@ -138,8 +141,8 @@ fn separator_of(text: &str) -> char {
 /// Windows' own code page: Latin-1 with other characters in 0x80 … 0x9F.
 fn from_windows_1252(bytes: &[u8]) -> String {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-        '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
     ];
     bytes
         .iter()

@@ -70,7 +70,11 @@ pub(crate) fn run(order: &Order<'_>) -> anyhow::Result<()> {
             out::json(&summary(order, &columns, &bad, None))?;
         }
         return Err(Failure::new(
-            format!("{} of {} rows cannot be imported; nothing was imported", thousands(bad.len()), thousands(bad.len() + records.len())),
+            format!(
+                "{} of {} rows cannot be imported; nothing was imported",
+                thousands(bad.len()),
+                thousands(bad.len() + records.len())
+            ),
             "correct these lines, or import the others with --skip-bad",
         ));
     }
@@ -103,7 +107,12 @@ fn now() -> Instant {
 }
 
 /// The table as the import needs it: made, or with the fields added that it lacks.
-fn prepare_table(order: &Order<'_>, client: &Client, table: Option<Table>, columns: &[Column]) -> anyhow::Result<Table> {
+fn prepare_table(
+    order: &Order<'_>,
+    client: &Client,
+    table: Option<Table>,
+    columns: &[Column],
+) -> anyhow::Result<Table> {
     let new: Vec<Json> = columns.iter().filter(|c| c.target == Target::New).map(Column::to_field).collect();
     match table {
         None => client.create_table(order.table, &new),
@@ -117,11 +126,19 @@ fn prepare_table(order: &Order<'_>, client: &Client, table: Option<Table>, colum
 }
 
 /// Sends all records; how many were made now, and how many had been made by the same import before.
-fn send(order: &Order<'_>, client: &Client, table: &Table, records: &[Json]) -> anyhow::Result<(usize, usize)> {
+fn send(
+    order: &Order<'_>,
+    client: &Client,
+    table: &Table,
+    records: &[Json],
+) -> anyhow::Result<(usize, usize)> {
     let before = client.last_sequence(table)?;
     let salt = if order.again { fresh_salt()? } else { String::new() };
-    let bar = if stderr().is_terminal() { ProgressBar::new(records.len() as u64) } else { ProgressBar::hidden() };
-    bar.set_style(ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} records, {per_sec}, {eta} left")?);
+    let bar =
+        if stderr().is_terminal() { ProgressBar::new(records.len() as u64) } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:30} {human_pos}/{human_len} records, {per_sec}, {eta} left",
+    )?);
     let (mut created, mut replayed, mut batch_number) = (0, 0, 0);
     let mut rest = records;
     while !rest.is_empty() {
@@ -167,7 +184,8 @@ fn batch(records: &[Json], count_max: usize) -> anyhow::Result<(Vec<u8>, usize)>
 
 fn fresh_salt() -> anyhow::Result<String> {
     let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system's random source failed: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system's random source failed: {error}"))?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
@@ -268,7 +286,9 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (3_376, "3,376"), (1_234_567, "1,234,567")] {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (3_376, "3,376"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(thousands(number), text);
         }
     }
@@ -279,7 +299,8 @@ mod tests {
         let (body, count) = batch(&records, 5).unwrap();
         assert_eq!(count, 5);
         assert_eq!(serde_json::from_slice::<Vec<Json>>(&body).unwrap(), records[..5]);
-        let large: Vec<Json> = (0..3).map(|_| json!({ "fields": { "t": "x".repeat(BATCH_BYTES_MAX / 2) } })).collect();
+        let large: Vec<Json> =
+            (0..3).map(|_| json!({ "fields": { "t": "x".repeat(BATCH_BYTES_MAX / 2) } })).collect();
         assert_eq!(batch(&large, 5).unwrap().1, 1, "two would be over the limit");
     }
 }

@@ -51,8 +51,27 @@ impl Column {
 
 /// Types that text can be read into.
 const IMPORTABLE: [&str; 21] = [
-    "string", "number", "date", "timestamp", "timeinterval", "time", "appointment", "boolean", "choice", "multi",
-    "link", "url", "email", "phone", "location", "html", "ref", "dchoice", "dmulti", "color", "icon",
+    "string",
+    "number",
+    "date",
+    "timestamp",
+    "timeinterval",
+    "time",
+    "appointment",
+    "boolean",
+    "choice",
+    "multi",
+    "link",
+    "url",
+    "email",
+    "phone",
+    "location",
+    "html",
+    "ref",
+    "dchoice",
+    "dmulti",
+    "color",
+    "icon",
 ];
 
 /// Finds a field for each column. `types` are those asked for with `--type`.
@@ -122,7 +141,12 @@ fn field_of<'a>(table: &'a Table, name: &str) -> Option<&'a super::client::Field
     })
 }
 
-fn new_column(name: &str, values: &[Lined<'_>], wanted: Option<&str>, sheet: &Sheet) -> anyhow::Result<Column> {
+fn new_column(
+    name: &str,
+    values: &[Lined<'_>],
+    wanted: Option<&str>,
+    sheet: &Sheet,
+) -> anyhow::Result<Column> {
     let comma_file = sheet.separator == ',';
     let Some(base) = wanted else {
         let Inferred { base, reading, choices, remark } = infer(values, sheet.rows.len(), comma_file);

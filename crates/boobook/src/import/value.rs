@@ -30,7 +30,12 @@ impl DateOrder {
 }
 
 /// The JSON of a cell; `Ok(None)` for an empty one. The error says what was expected.
-pub(crate) fn to_json(text: &str, reading: Reading, base: &str, choices: &[String]) -> Result<Option<Json>, String> {
+pub(crate) fn to_json(
+    text: &str,
+    reading: Reading,
+    base: &str,
+    choices: &[String],
+) -> Result<Option<Json>, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Ok(None);
@@ -78,7 +83,8 @@ fn multi(text: &str, base: &str, choices: &[String]) -> Result<Json, String> {
     let mut items = Vec::new();
     for item in text.split([',', ';', '\n']).map(str::trim).filter(|item| !item.is_empty()) {
         if base == "dmulti" {
-            let id: u32 = item.parse().map_err(|_| format!("expected record ids, got {:?}", shortened(item)))?;
+            let id: u32 =
+                item.parse().map_err(|_| format!("expected record ids, got {:?}", shortened(item)))?;
             items.push(Json::from(id));
         } else if choices.iter().any(|c| c == item) {
             items.push(Json::from(item));
@@ -154,7 +160,8 @@ pub(crate) fn parse_date(text: &str, order: DateOrder) -> Option<String> {
     let parts = |separator: char| -> Option<[&str; 3]> {
         let mut parts = text.split(separator);
         let three = [parts.next()?, parts.next()?, parts.next()?];
-        (parts.next().is_none() && three.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit()))).then_some(three)
+        (parts.next().is_none() && three.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit())))
+            .then_some(three)
     };
     if let Some([year, month, day]) = parts('-') {
         return day_of(year, month, day);
@@ -201,7 +208,8 @@ pub(crate) fn parse_timestamp(text: &str, order: DateOrder) -> Option<String> {
 
 fn clock_of(text: &str) -> Option<String> {
     let (clock, fraction) = text.split_once('.').map_or((text, None), |(c, f)| (c, Some(f)));
-    let mut parts = clock.split(':').map(|part| part.parse::<u32>().ok().filter(|_| (1..=2).contains(&part.len())));
+    let mut parts =
+        clock.split(':').map(|part| part.parse::<u32>().ok().filter(|_| (1..=2).contains(&part.len())));
     let (hours, minutes) = (parts.next()??, parts.next()??);
     let seconds = match parts.next() {
         Some(seconds) => seconds?,
