@@ -1,6 +1,12 @@
 //! The application: authentication, teams, databases, and the way into one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use boobook_model::{Principal, Role, Schema};
 use boobook_store::Store;
@@ -22,7 +28,11 @@ pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     registry: Registry,
     pool: Arc<WriterPool>,
+    looked_at_ms: AtomicI64,
 }
+
+/// Requests that name what is not there make the catalogue be read again at most this often.
+const LOOK_AGAIN_AFTER_MS: i64 = 20;
 
 /// A team or database as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -44,7 +54,16 @@ impl App {
         let pool = WriterPool::start(threads, Arc::clone(&host))
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
-        Ok(Self { inner: Arc::new(Inner { catalogue, host, limits, registry, pool }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                catalogue,
+                host,
+                limits,
+                registry,
+                pool,
+                looked_at_ms: AtomicI64::new(0),
+            }),
+        })
     }
 
     /// The limits in force.
@@ -62,9 +81,31 @@ impl App {
         self.inner.registry.usage()
     }
 
-    /// Who a bearer key belongs to.
+    /// Who a bearer key belongs to, as far as this process knows.
     pub fn authenticate(&self, bearer: &[u8]) -> Result<Arc<Principal>, AppError> {
         self.inner.catalogue.authenticate(bearer)
+    }
+
+    /// As [`Self::authenticate`], but a key that is not known is looked for in the store first: the command line
+    /// may have made it a moment ago.
+    pub async fn caller(&self, bearer: &[u8]) -> Result<Arc<Principal>, AppError> {
+        match self.authenticate(bearer) {
+            Err(AppError::Unauthorized) if self.look_again().await => self.authenticate(bearer),
+            known => known,
+        }
+    }
+
+    /// Reads the catalogue again before its next turn, but not for every request that names nothing; whether
+    /// anything was new.
+    async fn look_again(&self) -> bool {
+        let now_ms = self.inner.host.now_ms();
+        let last_ms = self.inner.looked_at_ms.load(Ordering::Relaxed);
+        if (last_ms..last_ms + LOOK_AGAIN_AFTER_MS).contains(&now_ms) {
+            return false;
+        }
+        self.inner.looked_at_ms.store(now_ms, Ordering::Relaxed);
+        let catalogue = Arc::clone(&self.inner.catalogue);
+        blocking(move || catalogue.refresh()).await.unwrap_or(false)
     }
 
     /// The teams the caller may see.
@@ -141,20 +182,29 @@ impl App {
         team: &str,
         database: &str,
     ) -> Result<Session, AppError> {
-        let (role, entry) = {
-            let view = self.inner.catalogue.view();
-            let (team, role) = visible_team(&view, principal, team)?;
-            let entry = view
-                .database(&team.id, database)
-                .filter(|d| principal.may_see(&d.id))
-                .ok_or(AppError::DatabaseNotFound)?;
-            (role.clone(), Arc::clone(entry))
+        let (role, entry) = match self.visible_database(principal, team, database) {
+            Err(AppError::DatabaseNotFound) if self.look_again().await => {
+                self.visible_database(principal, team, database)?
+            }
+            found => found?,
         };
         let database = match self.inner.registry.opened(&entry.id) {
             Some(database) => database,
             None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
         Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
+    }
+
+    fn visible_database(
+        &self,
+        principal: &Principal,
+        team: &str,
+        database: &str,
+    ) -> Result<(Role, Arc<catalogue::DatabaseEntry>), AppError> {
+        let view = self.inner.catalogue.view();
+        let (team, role) = visible_team(&view, principal, team)?;
+        let entry = view.database(&team.id, database).filter(|d| principal.may_see(&d.id));
+        Ok((role.clone(), Arc::clone(entry.ok_or(AppError::DatabaseNotFound)?)))
     }
 
     /// Whether the store answers.

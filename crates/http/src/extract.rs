@@ -26,7 +26,7 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> ApiResult<Self> {
         let header = parts.headers.get(http::header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let key = header.and_then(bearer).ok_or(AppError::Unauthorized)?;
-        Ok(Self(api.app.authenticate(key)?))
+        Ok(Self(api.app.caller(key).await?))
     }
 }
 
