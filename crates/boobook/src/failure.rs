@@ -16,6 +16,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Something went wrong; `hint` says what to do about it.
+    #[allow(clippy::new_ret_no_self, reason = "it is only ever used as an anyhow error")]
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         Self { message: message.into(), hint: hint.into(), usage: false }.into()
     }

@@ -155,7 +155,11 @@ fn bad_rows_are_reported_with_their_lines() {
                A-3,21,2025-03-06,Größe,too many cells\n\
                A-4,22,2025-03-07,\n";
     fs::write(&file, csv).expect("the file can be written");
-    let (_, said) = stage.import(&file, "Order");
+    let (ok, said) = stage.import(&file, "Order");
+    assert!(!ok, "a bad row and nothing is imported:\n{said}");
+    let absent = stage.client.get(&format!("{}/tables/Order", stage.path()));
+    assert_eq!(absent.status, 404, "not even the table is made");
+    let (_, said) = stage.import_with(&file, "Order", &["--skip-bad"]);
     assert!(
         said.contains('5') && said.to_lowercase().contains("line"),
         "the ragged row is on line 5:\n{said}"

@@ -292,7 +292,8 @@ impl ArenaChunk {
     /// Every row that has a text, ascending; long ones with the allocation they live in.
     fn entries(&self) -> impl Iterator<Item = (usize, &str, Option<&Arc<str>>)> {
         let patches = self.patches.as_ref();
-        let patched = patches.and_then(|patches| patches.entries.last()).map_or(0, |(at, _)| usize::from(*at) + 1);
+        let patched =
+            patches.and_then(|patches| patches.entries.last()).map_or(0, |(at, _)| usize::from(*at) + 1);
         (0..self.base.rows().max(patched)).filter_map(move |at| {
             match patches.and_then(|patches| patches.get(at)) {
                 Some(patch) => patch.as_ref().map(|text| (at, &**text, Some(text))),

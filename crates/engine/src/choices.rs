@@ -71,11 +71,6 @@ impl ChoiceSets {
         Arc::make_mut(&mut self.dictionary).shrink();
     }
 
-    /// How many rows have a value.
-    pub(crate) fn count(&self) -> usize {
-        self.codes.count()
-    }
-
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.codes.heap_bytes() + self.dictionary.heap_bytes()

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use boobook_model::{Cell, RecordId, StorageClass, Value};
 
 use crate::{
-    choices::{ChoiceSets, contains_all},
+    choices::ChoiceSets,
     chunk::{Bools, Pods},
     compare::{compare_cells, number_key, sort_by_key, sort_by_text, time_key},
     text::Texts,
@@ -128,11 +128,6 @@ impl Column {
         each!(&self.0, column => column.heap_bytes())
     }
 
-    /// How many rows have a value. Constant time.
-    pub(crate) fn count(&self) -> usize {
-        each!(&self.0, column => column.count())
-    }
-
     /// Keeps in `mask` (one bit a row from row 0) only rows that match any of `any_of`, in which `None` is an
     /// empty cell. Values match if equal; sets if they contain all of the wanted one. Values of another class
     /// match nothing, NaN neither.
@@ -156,15 +151,18 @@ impl Column {
                 retain_values(column, mask, empty, wanted.collect(), |time| time);
             }
             Data::Reference(column) => {
-                let wanted = cells().filter_map(|cell| if let Cell::Reference(r) = cell { Some(r) } else { None });
+                let wanted =
+                    cells().filter_map(|cell| if let Cell::Reference(r) = cell { Some(r) } else { None });
                 retain_values(column, mask, empty, wanted.collect(), |id| id);
             }
             Data::Choice(column) => {
-                let wanted = cells().filter_map(|cell| if let Cell::Choice(c) = cell { Some(c) } else { None });
+                let wanted =
+                    cells().filter_map(|cell| if let Cell::Choice(c) = cell { Some(c) } else { None });
                 retain_values(column, mask, empty, wanted.collect(), |option| option);
             }
             Data::Choices(column) => {
-                let wanted = cells().filter_map(|cell| if let Cell::Choices(c) = cell { Some(c) } else { None });
+                let wanted =
+                    cells().filter_map(|cell| if let Cell::Choices(c) = cell { Some(c) } else { None });
                 column.retain_containing(mask, empty, &wanted.collect::<Vec<_>>());
             }
             Data::Text(column) => {
@@ -172,11 +170,6 @@ impl Column {
                 column.retain_any_of(mask, empty, &wanted.collect::<Vec<_>>());
             }
         }
-    }
-
-    /// Whether `row` matches any of `any_of`, as in [`Column::retain_any_of`].
-    pub(crate) fn matches(&self, row: u32, any_of: &[Option<Value>]) -> bool {
-        cell_matches(self.get(row), any_of)
     }
 
     /// The order of two rows by value, empty first (see `compare.rs`). `rank` gives an option's place among its
@@ -212,16 +205,6 @@ impl Column {
             },
         }
     }
-}
-
-/// Whether a cell matches any of `any_of`, as in [`Column::retain_any_of`]; for cells that are in no column yet.
-pub(crate) fn cell_matches(cell: Cell<'_>, any_of: &[Option<Value>]) -> bool {
-    any_of.iter().any(|wanted| match (cell, wanted) {
-        (Cell::Empty, None) => true,
-        (Cell::Choices(set), Some(Value::Choices(wanted))) => contains_all(set, wanted),
-        (cell, Some(wanted)) => wanted.as_cell() == cell,
-        _ => false,
-    })
 }
 
 fn retain_values<T: Copy + PartialEq, K: Ord>(

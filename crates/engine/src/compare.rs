@@ -125,7 +125,14 @@ mod tests {
 
     #[test]
     fn texts_sort_by_bytes_and_keep_the_order_of_equals() {
-        let texts = [Some("prefix b"), None, Some("prefix a, and more"), Some("prefix "), Some("prefix b"), Some("prefix a\0")];
+        let texts = [
+            Some("prefix b"),
+            None,
+            Some("prefix a, and more"),
+            Some("prefix "),
+            Some("prefix b"),
+            Some("prefix a\0"),
+        ];
         let mut rows = vec![4, 0, 1, 2, 3, 5];
         sort_by_text(&mut rows, |row| texts[row as usize]);
         assert_eq!(rows, [1, 3, 5, 2, 4, 0]);

@@ -249,7 +249,7 @@ impl<P: Pool> Dictionary<P> {
     /// For each code its place among all values in ascending order.
     pub(crate) fn ranks(&self) -> Vec<u32> {
         let mut sorted: Vec<(u32, &P::Item)> = self.iter().collect();
-        sorted.sort_unstable_by(|(_, a), (_, b)| a.cmp(b));
+        sorted.sort_unstable_by_key(|(_, a)| *a);
         let mut ranks = vec![0; self.code_bound()];
         for (rank, (code, _)) in sorted.into_iter().enumerate() {
             ranks[code as usize] = rank as u32;
@@ -366,11 +366,6 @@ impl CodeSet {
     #[inline]
     pub(crate) fn contains(&self, code: u32) -> bool {
         self.0.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
-    }
-
-    /// How many codes the set has.
-    pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// The codes, ascending.

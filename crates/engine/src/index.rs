@@ -52,11 +52,6 @@ impl Ordered {
         Self { at, rows, starts }
     }
 
-    /// How many rows it has.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The first `need` rows whose bit is set in `mask`, in the order of the walk.
     pub(crate) fn hits(&self, walk: Walk, mask: &[u64], need: usize) -> Vec<u32> {
         let is_hit = |row: u32| mask.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1);

@@ -64,11 +64,6 @@ struct Users {
 }
 
 impl Meta {
-    /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
-        self.changed.len()
-    }
-
     /// The record in a row.
     #[inline]
     pub(crate) fn rid(&self, row: u32) -> u32 {

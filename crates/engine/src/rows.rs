@@ -112,7 +112,7 @@ impl Rows {
     /// Appends a live row for a record. Its metadata is pushed beside it.
     pub(crate) fn push(&mut self, rid: u32, meta: &Meta) -> u32 {
         let row = self.len;
-        if row as usize % META_ROWS == 0 {
+        if (row as usize).is_multiple_of(META_ROWS) {
             Arc::make_mut(&mut self.bounds).push(self.rid_max);
         }
         if row.is_multiple_of(64) {

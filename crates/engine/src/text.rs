@@ -284,11 +284,6 @@ impl Texts {
         self.collect();
     }
 
-    /// How many rows have a value.
-    pub(crate) fn count(&self) -> usize {
-        self.chunks.count()
-    }
-
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.chunks.heap_bytes() + self.dictionary.heap_bytes()

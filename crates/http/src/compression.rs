@@ -293,7 +293,7 @@ mod tests {
                 assert_eq!(response.headers()[header::ETAG], "W/\"1\"");
                 let bytes = response.into_body().collect().await.unwrap().to_bytes();
                 let out = plain(encoding, &bytes);
-                assert!(out == text.as_bytes() || out == &text.as_bytes()[..2_000]);
+                assert!(out == text.as_bytes() || out == text.as_bytes()[..2_000]);
                 assert!(bytes.len() < out.len() / 10);
             }
         }

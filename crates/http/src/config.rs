@@ -58,7 +58,7 @@ impl Default for HttpConfig {
             access_log_every: 0,
             requests_max: 4_096,
             streams_max: 4_096,
-            body_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_mins(1),
             field_text_bytes_max: 4 << 20,
             stream_records_min: 2_000,
             heartbeat: Duration::from_secs(15),

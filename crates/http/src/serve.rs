@@ -50,7 +50,7 @@ impl Default for ListenConfig {
         Self {
             connections_max: 10_000,
             header_bytes_max: 256 << 10,
-            header_timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_mins(1),
             handshake_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(25),
             http2_streams_max: 250,

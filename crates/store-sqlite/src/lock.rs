@@ -35,7 +35,7 @@ impl DirectoryLock {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(in_use(dir, &mut file))),
             Err(TryLockError::Error(e)) => return Err(io_error(&path, "be locked", &e)),
         }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}\n", std::process::id()));
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|e| not_written(&path, "be written", &e))?;
         Ok(Self { _file: file })
     }

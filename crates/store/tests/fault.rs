@@ -1,4 +1,5 @@
 //! Each fault does what its docs say.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, Instant};
 

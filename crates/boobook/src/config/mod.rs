@@ -178,7 +178,6 @@ pub(crate) struct Sources<'a> {
 }
 
 /// The variables of this process that may be settings.
-#[expect(clippy::disallowed_methods, reason = "this is where settings come from the environment")]
 pub(crate) fn variables() -> anyhow::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for (name, value) in std::env::vars_os() {

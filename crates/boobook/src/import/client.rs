@@ -66,7 +66,7 @@ impl Client {
                 "--url (or BOOBOOK_URL) takes one such as http://127.0.0.1:8080",
             ));
         }
-        let http = HttpClient::builder().timeout(Duration::from_secs(300)).build()?;
+        let http = HttpClient::builder().timeout(Duration::from_mins(5)).build()?;
         let database = format!("/v1/teams/{}/databases/{}", segment(team), segment(database));
         Ok(Self { http, url: url.to_owned(), key: key.to_owned(), database })
     }

@@ -186,7 +186,8 @@ fn few_values(values: &[Lined<'_>], rows: usize) -> Option<Vec<String>> {
 /// A column of text that is a number, date or boolean but for a few values: worth a word.
 fn nearly(values: &[Lined<'_>], comma_file: bool) -> Option<String> {
     let styles = number_styles(comma_file);
-    let tests: [(&str, &str, &dyn Fn(&str) -> bool); 3] = [
+    type Test<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
+    let tests: [Test<'_>; 3] = [
         ("numbers", "number", &|v| styles.iter().any(|style| is_plain_number(v, *style))),
         ("dates", "date", &|v| DateOrder::ALL.iter().any(|order| parse_date(v, *order).is_some())),
         ("booleans", "boolean", &|v| as_boolean(v).is_some()),

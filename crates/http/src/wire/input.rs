@@ -62,6 +62,7 @@ pub fn read_update(
     rules: &InputRules,
 ) -> ApiResult<RecordInputs> {
     if first_byte(body) == Some(b'[') {
+        Json::parse(body).map_err(|e| from_json(&e))?;
         return Err(invalid("", "expected one object such as {\"fields\":{…}}, got an array"));
     }
     let mut inputs = read_records(body, table, rules)?;
