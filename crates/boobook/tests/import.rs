@@ -40,11 +40,15 @@ impl Stage {
 
     /// `boobook import`; gives whether it succeeded and all it said.
     fn import(&self, file: &Path, table: &str) -> (bool, String) {
+        self.import_with(file, table, &[])
+    }
+
+    fn import_with(&self, file: &Path, table: &str, more: &[&str]) -> (bool, String) {
         let file = file.to_string_lossy();
         let url = self.server.url();
         let mut command = self.place.command(&["import", &file]);
         command.args(["--team", &self.team, "--database", &self.db, "--table", table]);
-        command.args(["--url", &url, "--key", &self.key]);
+        command.args(["--url", &url, "--key", &self.key]).args(more);
         let output = command.output().expect("the binary starts");
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (output.status.success(), said.into_owned())
@@ -158,7 +162,7 @@ fn bad_rows_are_reported_with_their_lines() {
     let (ok, said) = stage.import(&file, "Order");
     assert!(!ok, "a bad row and nothing is imported:\n{said}");
     let absent = stage.client.get(&format!("{}/tables/Order", stage.path()));
-    assert_eq!(absent.status, 404, "not even the table is made");
+    assert_eq!(absent.status(), 404, "not even the table is made");
     let (_, said) = stage.import_with(&file, "Order", &["--skip-bad"]);
     assert!(
         said.contains('5') && said.to_lowercase().contains("line"),

@@ -199,8 +199,9 @@ impl<P: Pool> Dictionary<P> {
             self.pieces.push(Arc::new(piece));
         }
         let number = self.pieces.len() - 1;
+        // Before it is copied: a copy has less spare room than what was counted.
+        self.heap_bytes -= self.pieces[number].heap_bytes();
         let piece = Arc::make_mut(&mut self.pieces[number]);
-        self.heap_bytes -= piece.heap_bytes();
         let code = (number * PIECE_VALUES + piece.len()) as u32;
         piece.pool.push(item);
         let offsets = piece.offsets.len() + 1;
@@ -219,8 +220,8 @@ impl<P: Pool> Dictionary<P> {
         }
         let Self { pieces, pages, hasher, heap_bytes, .. } = self;
         let number = page_of(hash, pages.len());
+        *heap_bytes -= page_bytes(&pages[number]);
         let page = Arc::make_mut(&mut pages[number]);
-        *heap_bytes -= page_bytes(page);
         page.insert_unique(hash, code, |&code| hash_of(pieces, hasher, code));
         *heap_bytes += page_bytes(page);
     }

@@ -75,6 +75,7 @@ fn parse(bytes: &[u8]) -> Result<Sheet, String> {
     let mut ragged = Vec::new();
     for record in records {
         let mut record = record.map_err(|e| e.to_string())?;
+        past_empty_lines(&mut record, text.as_bytes());
         // Spreadsheets write empty cells behind the last column.
         let extra = record.iter().skip(columns.len());
         if record.len() > columns.len() && extra.clone().all(|cell| cell.trim().is_empty()) {
@@ -91,6 +92,16 @@ fn parse(bytes: &[u8]) -> Result<Sheet, String> {
         }
     }
     Ok(Sheet { columns, rows, ragged, separator, windows_1252 })
+}
+
+/// The reader says where it began to look for a row; empty lines in front of it are not part of it.
+fn past_empty_lines(record: &mut StringRecord, text: &[u8]) {
+    let Some(mut position) = record.position().cloned() else { return };
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let ends = text.get(from..).unwrap_or_default().iter().take_while(|b| matches!(b, b'\n' | b'\r'));
+    let empty = ends.filter(|b| **b == b'\n').count() as u64;
+    position.set_line(position.line() + empty);
+    record.set_position(Some(position));
 }
 
 /// Names of the columns; an empty one is called by its place, a second of a name gets a number.
