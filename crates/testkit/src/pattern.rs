@@ -55,6 +55,13 @@ pub fn compare(expected: &Value, got: &Value, captures: &mut Captures) -> Vec<Mi
 }
 
 fn walk(path: &str, expected: &Value, got: &Value, captures: &mut Captures, out: &mut Vec<Mismatch>) {
+    // A text may use what was captured further up in the same answer.
+    let filled = expected.as_str().filter(|text| text.contains('{')).map(|text| {
+        let fill =
+            |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+        Value::String(captures.iter().fold(text.to_owned(), fill))
+    });
+    let expected = filled.as_ref().unwrap_or(expected);
     let mut wrong = |problem: String| out.push(Mismatch { path: path.to_owned(), problem });
     match (expected, got) {
         (Value::String(pattern), _) if is_wildcard(pattern) => {

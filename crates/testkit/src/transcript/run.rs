@@ -1,6 +1,7 @@
 //! Runs the steps and says what differs.
 
 use std::{
+    collections::BTreeSet,
     fmt, fs,
     path::{Path, PathBuf},
     sync::{
@@ -134,6 +135,8 @@ struct Run<'a> {
     file: &'a Path,
     shown: String,
     captures: Captures,
+    /// Names that the file captures somewhere.
+    variables: BTreeSet<String>,
     section: String,
     report: Report,
 }
@@ -150,6 +153,7 @@ impl<'a> Run<'a> {
             file,
             shown: format!("conformance/api/{name}"),
             captures,
+            variables: BTreeSet::new(),
             section: String::new(),
             report: Report::default(),
         }
@@ -157,7 +161,10 @@ impl<'a> Run<'a> {
 
     fn all(mut self) -> Report {
         let sections = match fs::read_to_string(self.file) {
-            Ok(text) => parse(&text),
+            Ok(text) => {
+                self.variables = captured_names(&text);
+                parse(&text)
+            }
             Err(error) => Err(error.to_string()),
         };
         let sections = match sections {
@@ -215,7 +222,13 @@ impl<'a> Run<'a> {
         let line = if row.line > 0 { row.line } else { exchange.request.line };
         let request = self.fill(&exchange.request.text, row);
         let expected = self.fill(&exchange.expected.text, row);
-        if let Some(name) = missing_variable(&request).or_else(|| missing_variable(&expected)) {
+        // An answer may use what it itself captures further up.
+        let missing = self.variables.iter().find(|name| {
+            let used = format!("{{{name}}}");
+            let own = expected.contains(&format!("<={name}"));
+            request.contains(&used) || (expected.contains(&used) && !own)
+        });
+        if let Some(name) = missing {
             return self.fail(line, format!("not run: {{{name}}} was not captured (see the failures above)"));
         }
         let sent = match Sent::parse(&request, &exchange.request) {
@@ -453,15 +466,11 @@ impl Sent {
     }
 }
 
-/// The first `{name}` of lower-case letters, digits and `_` left in a text: no JSON looks like that.
-fn missing_variable(text: &str) -> Option<&str> {
-    text.split('{').skip(1).find_map(|part| {
-        let name = part.split('}').next().filter(|name| name.len() < part.len())?;
-        let fits = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !name.bytes().all(|b| b.is_ascii_digit());
-        fits.then_some(name)
-    })
+/// The names a file gives to values: `"<=name…>"` in answers, `name=$(…)` in commands.
+fn captured_names(text: &str) -> BTreeSet<String> {
+    let answers = text.split("<=").skip(1).filter_map(|part| part.split([':', '>']).next());
+    let commands = text.lines().filter_map(|line| line.split_once("=$(").map(|(name, _)| name));
+    answers.chain(commands).map(str::to_owned).collect()
 }
 
 /// Splits a command at blanks, `"…"` holding them together.
@@ -514,9 +523,9 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_are_missing() {
-        assert_eq!(missing_variable("GET {P}/x"), Some("P"));
-        assert_eq!(missing_variable("{\"a\": {}, \"b\": {\"c\": 1}} {12}"), None);
+    fn names_of_values() {
+        let text = "{\"id\": \"<=a:id:17>\", \"x\": \"<=b>\"}\nkey=$(boobook key create)\n{P}";
+        assert_eq!(captured_names(text), ["a", "b", "key"].map(str::to_owned).into());
     }
 
     #[test]
