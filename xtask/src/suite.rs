@@ -137,7 +137,8 @@ fn deny(options: &Options) -> anyhow::Result<Count> {
         Ok(tool) => tool,
         Err(error) => return skip(options, "cargo-deny", &error),
     };
-    // The index was read when the dependencies were fetched; the check itself needs no network.
+    // The check reads the manifests of all platforms' dependencies; with them here it needs no network.
+    run(cargo().args(["fetch", "--quiet", "--locked"]))?;
     one(Command::new(tool)
         .current_dir(crate::root())
         .args(["--offline", "--all-features", "--log-level", "error"])

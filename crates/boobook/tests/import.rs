@@ -103,7 +103,9 @@ fn movies_json() {
     let stage = Stage::new();
     let movies: Vec<Map<String, Value>> =
         serde_json::from_slice(&fs::read(file).expect("the file is there")).expect("the file is JSON");
-    let number = |name: &str| movies.iter().all(|m| m[name].is_number() || m[name].is_null());
+    let is_number = |name: &str| movies.iter().all(|m| m[name].is_number() || m[name].is_null());
+    let numbers: Vec<&String> = movies[0].keys().filter(|name| is_number(name)).collect();
+    let number = |name: &String| numbers.contains(&name);
     let fields: Vec<Value> = movies[0]
         .keys()
         .map(|name| json!({"name": name, "type": if number(name) { "number" } else { "string" }}))

@@ -1,1 +1,4 @@
-fn main() {}
+//! Speed of the engine.
+fn main() {
+    divan::main();
+}

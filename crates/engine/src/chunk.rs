@@ -113,6 +113,13 @@ impl<C: Chunk> Chunks<C> {
         self.heap_bytes + self.chunks.capacity() * size_of::<Option<Arc<C>>>()
     }
 
+    /// As [`Chunks::heap_bytes`], counted from the ground up.
+    #[cfg(test)]
+    pub(crate) fn recounted_bytes(&self) -> usize {
+        assert_eq!(self.count, self.iter().map(C::count).sum::<usize>());
+        self.iter().map(chunk_bytes).sum::<usize>() + self.chunks.capacity() * size_of::<Option<Arc<C>>>()
+    }
+
     /// Runs `retain` on each chunk that has both values and a word left in `mask`; rows of absent chunks stay
     /// if `keep_empty`.
     pub(crate) fn retain(&self, mask: &mut [u64], keep_empty: bool, retain: impl Fn(&C, &mut [u64])) {

@@ -128,6 +128,18 @@ impl Column {
         each!(&self.0, column => column.heap_bytes())
     }
 
+    /// As [`Column::heap_bytes`], counted from the ground up.
+    #[cfg(test)]
+    fn recounted_bytes(&self) -> usize {
+        each!(&self.0, column => column.recounted_bytes())
+    }
+
+    /// Whether all of it is texts by code.
+    #[cfg(test)]
+    fn is_coded(&self) -> bool {
+        matches!(&self.0, Data::Text(column) if column.is_coded())
+    }
+
     /// Keeps in `mask` (one bit a row from row 0) only rows that match any of `any_of`, in which `None` is an
     /// empty cell. Values match if equal; sets if they contain all of the wanted one. Values of another class
     /// match nothing, NaN neither.

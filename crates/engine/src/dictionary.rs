@@ -275,6 +275,14 @@ impl<P: Pool> Dictionary<P> {
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>() + 16 + self.heap_bytes + (self.pieces.capacity() + self.pages.capacity()) * 8
     }
+
+    /// As [`Dictionary::heap_bytes`], counted from the ground up.
+    #[cfg(test)]
+    pub(crate) fn recounted_bytes(&self) -> usize {
+        let pieces: usize = self.pieces.iter().map(|piece| piece.heap_bytes()).sum();
+        let pages: usize = self.pages.iter().map(|page| page_bytes(page)).sum();
+        size_of::<Self>() + 16 + pieces + pages + (self.pieces.capacity() + self.pages.capacity()) * 8
+    }
 }
 
 fn hash_of<P: Pool>(pieces: &[Arc<Piece<P>>], hasher: &RandomState, code: u32) -> u64 {

@@ -288,4 +288,16 @@ impl Texts {
     pub(crate) fn heap_bytes(&self) -> usize {
         self.chunks.heap_bytes() + self.dictionary.heap_bytes()
     }
+
+    #[cfg(test)]
+    pub(crate) fn recounted_bytes(&self) -> usize {
+        let coded = self.chunks.iter().filter_map(TextChunk::codes).map(Chunk::count).sum::<usize>();
+        assert_eq!(self.coded, coded);
+        self.chunks.recounted_bytes() + self.dictionary.recounted_bytes()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_coded(&self) -> bool {
+        self.chunks.iter().all(|chunk| chunk.codes().is_some())
+    }
 }

@@ -102,7 +102,11 @@ impl Service {
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         let mut response = if preflight { preflight_answer() } else { inner.routed(request).await };
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            let allow = response.headers_mut().remove(header::ALLOW);
             response = error_answer(&error, request_id.to_str().unwrap_or_default());
+            if let Some(allow) = allow {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
         }
         if let Some(encoding) = encoding
             && method != Method::HEAD

@@ -57,6 +57,8 @@ error_codes! {
     Forbidden = "forbidden", FORBIDDEN, "Forbidden";
     /// No such route.
     EndpointNotFound = "endpoint_not_found", NOT_FOUND, "End-point not found";
+    /// The route is there, but not for this method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This end-point does not take that method";
     /// No such team, or not for this key.
     TeamNotFound = "team_not_found", NOT_FOUND, "Team Not Found";
     /// No such database, or not for this key.

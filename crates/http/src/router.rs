@@ -105,5 +105,5 @@ pub(crate) fn routes(api: Api) -> Router {
     }
     router
         .fallback(|| async { ApiError::new(ErrorCode::EndpointNotFound) })
-        .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::EndpointNotFound) })
+        .method_not_allowed_fallback(|| async { ApiError::new(ErrorCode::MethodNotAllowed) })
 }

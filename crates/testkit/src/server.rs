@@ -136,7 +136,13 @@ impl Installation {
         match address.recv_timeout(PATIENCE) {
             Ok(addr) => server.addr = addr,
             Err(_) => {
-                let status = server.child.try_wait().ok().flatten();
+                let mut status = None;
+                let start = Instant::now();
+                // It closed its standard error; its end follows.
+                while status.is_none() && start.elapsed() < Duration::from_secs(2) {
+                    status = server.child.try_wait().ok().flatten();
+                    thread::sleep(Duration::from_millis(5));
+                }
                 let state = status.map_or_else(|| "is running".to_owned(), |s| format!("ended ({s})"));
                 return Err(format!(
                     "the server did not say where it listens; it {state}:\n{}",

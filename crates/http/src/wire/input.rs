@@ -67,9 +67,7 @@ pub fn read_update(
     }
     let mut inputs = read_records(body, table, rules)?;
     for input in &mut inputs.records {
-        if input.id.is_some_and(|id| id != rid) {
-            return Err(invalid("id", "the body names another record than the path"));
-        }
+        // An id in the body is an echo, as the other attributes are: the path names the record.
         input.id = Some(rid);
         input.delete = false;
     }

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// One item per record changed since a sequence, in its current state, deletions included.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/changes", tag = "Changes",
-    params(("team" = String, Path), ("database" = String, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/changes", tag = "Changes",
+    params(("teamid" = String, Path), ("dbid" = String, Path),
         ("sinceSq" = Option<u64>, Query, description = "Only changes after this"),
         ("limit" = Option<u64>, Query, description = "10,000 where absent"),
         ("live" = Option<bool>, Query, description = "Server-sent events as changes commit"),

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Every change of one record since a sequence, oldest first, with the values it set.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records/{record}/changes",
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}/changes",
     tag = "Changes",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path), ("record" = u32, Path),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("sinceSq" = Option<u64>, Query, description = "Only changes after this"),
         ("limit" = Option<u64>, Query, description = "10,000 where absent")),
     responses((status = 200, description = "Changes", body = ChangeList)))]

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// As `…/changes` of the database, for one table.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/changes", tag = "Changes",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/changes", tag = "Changes",
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("sinceSq" = Option<u64>, Query, description = "Only changes after this"),
         ("limit" = Option<u64>, Query, description = "10,000 where absent"),
         ("live" = Option<bool>, Query, description = "Server-sent events as changes commit"),

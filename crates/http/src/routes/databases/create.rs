@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Makes a database, empty or with a schema (the object `GET …/schema` answers). Needs the admin role.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases", tag = "Databases", request_body = NewDatabase,
-    params(("team" = String, Path, description = "Team id, or its name where that is unique")),
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases", tag = "Databases", request_body = NewDatabase,
+    params(("teamid" = String, Path, description = "Team id, or its name where that is unique")),
     responses((status = 200, description = "The new database", body = Named)))]
 pub(crate) async fn create_database(
     State(api): State<Api>,

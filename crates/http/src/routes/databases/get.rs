@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Settings and schema of a database. Needs the admin role.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}", tag = "Databases",
-    params(("team" = String, Path), ("database" = String, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}", tag = "Databases",
+    params(("teamid" = String, Path), ("dbid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form"),
         ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),
     responses((status = 200, description = "`{settings, schema}`", body = serde_json::Value)))]

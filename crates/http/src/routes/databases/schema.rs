@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The schema of a database. Needs the admin role.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/schema", tag = "Databases",
-    params(("team" = String, Path), ("database" = String, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/schema", tag = "Databases",
+    params(("teamid" = String, Path), ("dbid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form"),
         ("includeReportsAndViews" = Option<bool>, Query, description = "Adds the arrays `views` and `reports`"),
         ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),

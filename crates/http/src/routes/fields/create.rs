@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Adds a field to a table. A `ref` brings its 1:N field in the target table with it. Needs the admin role.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables/{table}/fields", tag = "Fields",
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/fields", tag = "Fields",
     request_body = NewField,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path)),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
     responses((status = 200, description = "The new field", body = Field)))]
 pub(crate) async fn create_field(
     State(api): State<Api>,

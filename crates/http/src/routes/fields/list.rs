@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// The fields of a table.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/fields", tag = "Fields",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path)),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/fields", tag = "Fields",
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
     responses((status = 200, description = "Fields, in their order", body = [Field])))]
 pub(crate) async fn list_fields(
     State(api): State<Api>,

@@ -19,9 +19,9 @@ use crate::{
 
 /// Creates, changes and upserts records, one object or a list in any mix, whole or not at all. An object with
 /// `filters` only is a look-up.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records", tag = "Records",
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
     request_body = Vec<RecordInput>,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key within 24 hours writes once")),
     responses((status = 200, description = "The records as stored, in order; one object for one object", body = [Record])))]
 pub(crate) async fn write_records(

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Deletes a record; clears references to it, and deletes its sub-records where the relation is a composition.
-#[utoipa::path(delete, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records/{record}", tag = "Records",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path), ("record" = u32, Path),
+#[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}", tag = "Records",
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("If-Match" = Option<u64>, Header, description = "412 unless the record has this sequence")),
     responses((status = 200, description = "`{}`", body = serde_json::Value)))]
 pub(crate) async fn delete_record(

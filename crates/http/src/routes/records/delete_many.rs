@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Deletes the records of a list of ids; ids without a record are skipped.
-#[utoipa::path(delete, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records", tag = "Records",
+#[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
     request_body = Vec<u32>,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path)),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
     responses((status = 200, description = "`{}`", body = serde_json::Value)))]
 pub(crate) async fn delete_records(
     State(api): State<Api>,
@@ -42,9 +42,9 @@ pub(crate) async fn delete_records(
 }
 
 /// As `DELETE …/records`, for clients that cannot send a body with DELETE.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records/delete", tag = "Records",
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/delete", tag = "Records",
     request_body = Vec<u32>,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path)),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
     responses((status = 200, description = "`{}`", body = serde_json::Value)))]
 pub(crate) async fn post_delete_records(
     state: State<Api>,

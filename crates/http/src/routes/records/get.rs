@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// One record.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records/{record}", tag = "Records",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path), ("record" = u32, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}", tag = "Records",
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("fields" = Option<String>, Query, description = "Only these fields, comma-separated"),
         ("ids" = Option<bool>, Query, description = "Fields keyed by id"),
         ("choiceStyle" = Option<String>, Query, description = "`ids`: options as ids")),

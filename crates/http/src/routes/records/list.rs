@@ -25,8 +25,8 @@ use crate::{
 };
 
 /// Records of a table, by page.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records", tag = "Records",
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("page" = Option<u64>, Query, description = "0-based"),
         ("perPage" = Option<u64>, Query, description = "100 where absent; any size, large pages are streamed"),
         ("order" = Option<String>, Query, description = "Field name or id, or id, sequence, createdAt, modifiedAt"),

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// The first record (by id) that passes the filters, else `null`.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables/{table}/record", tag = "Records",
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/record", tag = "Records",
     request_body = LookUp,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("filters" = Option<String>, Query, description = "Wins over the body's")),
     responses((status = 200, description = "The record or null", body = Record)))]
 pub(crate) async fn look_up_record(

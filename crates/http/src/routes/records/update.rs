@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// Changes a record; fields not named keep their values.
-#[utoipa::path(put, path = "/v1/teams/{team}/databases/{database}/tables/{table}/records/{record}", tag = "Records",
+#[utoipa::path(put, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}", tag = "Records",
     request_body = RecordUpdate,
-    params(("team" = String, Path), ("database" = String, Path), ("table" = String, Path), ("record" = u32, Path),
+    params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("If-Match" = Option<u64>, Header, description = "412 unless the record has this sequence")),
     responses((status = 200, description = "The record as stored", body = Record)))]
 pub(crate) async fn update_record(

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Makes a table with its fields. Needs the admin role.
-#[utoipa::path(post, path = "/v1/teams/{team}/databases/{database}/tables", tag = "Tables", request_body = NewTable,
-    params(("team" = String, Path), ("database" = String, Path)),
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables", tag = "Tables", request_body = NewTable,
+    params(("teamid" = String, Path), ("dbid" = String, Path)),
     responses((status = 200, description = "The new table", body = Table)))]
 pub(crate) async fn create_table(
     State(api): State<Api>,

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// One table with its fields.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables/{table}", tag = "Tables",
-    params(("team" = String, Path), ("database" = String, Path),
-        ("table" = String, Path, description = "Table id or name")),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}", tag = "Tables",
+    params(("teamid" = String, Path), ("dbid" = String, Path),
+        ("tid" = String, Path, description = "Table id or name")),
     responses((status = 200, description = "The table", body = Table)))]
 pub(crate) async fn get_table(
     State(api): State<Api>,

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// The tables whose records the key may read, with their fields.
-#[utoipa::path(get, path = "/v1/teams/{team}/databases/{database}/tables", tag = "Tables",
-    params(("team" = String, Path), ("database" = String, Path)),
+#[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables", tag = "Tables",
+    params(("teamid" = String, Path), ("dbid" = String, Path)),
     responses((status = 200, description = "Tables", body = [Table])))]
 pub(crate) async fn list_tables(
     State(api): State<Api>,

@@ -8,8 +8,8 @@ use axum::{
 use crate::{error::ApiResult, extract::Caller, openapi::Named, router::Api, routes::to_json};
 
 /// One team.
-#[utoipa::path(get, path = "/v1/teams/{team}", tag = "Teams",
-    params(("team" = String, Path, description = "Team id, or its name where that is unique")),
+#[utoipa::path(get, path = "/v1/teams/{teamid}", tag = "Teams",
+    params(("teamid" = String, Path, description = "Team id, or its name where that is unique")),
     responses((status = 200, description = "The team", body = Named)))]
 pub(crate) async fn get_team(
     State(api): State<Api>,
