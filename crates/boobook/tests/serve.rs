@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure time")]
 
 use std::{
-    fs, thread,
+    fs,
+    process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -232,46 +234,68 @@ fn the_demo_serves_what_it_prints() {
     command.stdout(fs::File::create(place.file("out")).expect("a file"));
     command.stderr(fs::File::create(place.file("err")).expect("a file"));
     let mut child = command.spawn().expect("the demo starts");
-    let printed = || {
-        let read = |name| fs::read_to_string(place.file(name)).unwrap_or_default();
-        read("out") + &read("err")
-    };
     let start = Instant::now();
-    let found = loop {
-        let text = printed();
-        let word = |prefix: &str| {
-            let rest = &text[text.find(prefix)? + prefix.len()..];
-            rest.split(|c: char| c.is_whitespace() || "'\"/".contains(c)).next().map(str::to_owned)
-        };
-        if let (Some(addr), Some(key)) = (word("http://"), word("Bearer ")) {
-            if let Ok(addr) = addr.parse() {
-                let client = Client::new(addr, Some(&key));
-                if let Ok(answer) = client.request("GET", "/v1/teams", &[], None) {
-                    break Ok((client, answer));
-                }
-            }
+    let printed = loop {
+        let text = fs::read_to_string(place.file("out")).unwrap_or_default();
+        if text.contains("API documentation") || start.elapsed() > Duration::from_secs(30) {
+            break text;
         }
-        if start.elapsed() > Duration::from_secs(30) {
-            break Err(text);
-        }
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(20));
     };
-    let outcome = found.map(|(client, answer)| {
-        let team = answer.ok()[0]["id"].as_str().unwrap_or_default().to_owned();
-        let db = client.get(&format!("/v1/teams/{team}/databases")).ok()[0]["id"].clone();
-        let base = format!("/v1/teams/{team}/databases/{}", db.as_str().unwrap_or_default());
-        let tables = client.get(&format!("{base}/tables")).ok();
-        let tables = tables.as_array().expect("an array").clone();
-        assert!(tables.len() >= 6, "customers, contacts, products, orders, order items, invoices");
-        for table in &tables {
-            let id = table["id"].as_str().unwrap_or_default();
-            let records = client.get(&format!("{base}/tables/{id}/records?perPage=5")).ok();
-            assert!(!records.as_array().expect("an array").is_empty(), "{table}");
-        }
-    });
+    let outcome = try_demo(&place, &printed);
     let _ = child.kill();
     let _ = child.wait();
-    if let Err(text) = outcome {
-        panic!("no address and key in what the demo printed:\n{text}");
+    if let Err(problem) = outcome {
+        let errors = fs::read_to_string(place.file("err")).unwrap_or_default();
+        panic!("{problem}\n--- printed\n{printed}\n{errors}");
     }
+}
+
+/// Uses the address, the key and the curl lines that the demo printed.
+fn try_demo(place: &Installation, printed: &str) -> Result<(), String> {
+    let word = |name: &str| {
+        let rest = &printed[printed.find(name).ok_or(format!("{name} is not printed"))? + name.len()..];
+        Ok::<_, String>(rest.split_whitespace().next().unwrap_or_default().to_owned())
+    };
+    let (url, key) = (word("BOOBOOK_URL=")?, word("BOOBOOK_KEY=")?);
+    let addr = url.trim_start_matches("http://").parse().map_err(|e| format!("{url}: {e}"))?;
+    let client = Client::new(addr, Some(&key));
+    let start = Instant::now();
+    while client.request("GET", "/readyz", &[], None).is_err() && start.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let get = |path: &str| {
+        let answer = client.request("GET", path, &[], None).map_err(|e| format!("{path}: {e}"))?;
+        if answer.status() == 200 { Ok(answer.json()) } else { Err(answer.to_string()) }
+    };
+    let team = get("/v1/teams")?[0]["id"].as_str().unwrap_or_default().to_owned();
+    let db = get(&format!("/v1/teams/{team}/databases"))?[0]["id"].as_str().unwrap_or_default().to_owned();
+    let tables = format!("/v1/teams/{team}/databases/{db}/tables");
+    let all = get(&tables)?.as_array().cloned().unwrap_or_default();
+    if all.len() < 6 {
+        return Err("there should be customers, contacts, products, orders, order items, invoices".into());
+    }
+    for table in &all {
+        let id = table["id"].as_str().unwrap_or_default();
+        if get(&format!("{tables}/{id}/records?perPage=5"))? == json!([]) {
+            return Err(format!("no records in {table}"));
+        }
+    }
+    // The lines ready to paste; the live stream does not end.
+    let lines: Vec<&str> = printed.lines().map(str::trim).filter(|l| l.starts_with("curl ")).collect();
+    if lines.is_empty() {
+        return Err("no curl lines".into());
+    }
+    for line in lines.into_iter().filter(|line| !line.contains("live=T")) {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{line} --silent --show-error --fail-with-body"));
+        shell.env("BOOBOOK_URL", &url).env("BOOBOOK_KEY", &key).current_dir(place.data());
+        let output = shell.output().map_err(|e| e.to_string())?;
+        // 127: no curl on this machine.
+        if !output.status.success() && output.status.code() != Some(127) {
+            let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{line}\n{said}"));
+        }
+    }
+    Ok(())
 }
