@@ -102,7 +102,7 @@ fn requests_under_way_are_answered_before_it_ends() {
 #[test]
 fn a_second_server_on_the_same_directory_is_refused() {
     let stage = Stage::new();
-    let message = stage.place.try_serve(&[]).err().expect("the second server does not start");
+    let message = stage.place.try_serve(&[]).expect_err("the second server does not start");
     assert!(message.contains("ended"), "{message}");
     let data = stage.place.data();
     assert!(message.contains(&*data.to_string_lossy()), "the message names the directory: {message}");
