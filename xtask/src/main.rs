@@ -70,7 +70,7 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
 
 /// Runs the divan benchmarks of all crates that have them.
 fn bench(args: &[String]) -> anyhow::Result<()> {
-    run(cargo().args(["bench", "--workspace", "--benches", "--"]).args(args))
+    run(cargo().args(["bench", "--workspace", "--bench", "*", "--"]).args(args))
 }
 
 /// The cargo that runs this, in the workspace.

@@ -161,7 +161,7 @@ fn docs(_: &Options) -> anyhow::Result<Count> {
 }
 
 fn benches(_: &Options) -> anyhow::Result<Count> {
-    one(cargo().args(["bench", "--quiet", "--workspace", "--benches", "--", "--test"]))
+    one(cargo().args(["bench", "--quiet", "--workspace", "--bench", "*", "--", "--test"]))
 }
 
 fn nextest(options: &Options) -> anyhow::Result<Count> {

@@ -33,7 +33,7 @@ fn write_style(query: &QueryString<'_>) -> ApiResult<RecordStyle> {
 /// Writes stored records: one object where the request was one, else an array (rest-api.md §4).
 fn render_records(style: RecordStyle, single: bool) -> Box<Render> {
     Box::new(move |snapshot, access, rids| {
-        let mut out = Vec::with_capacity(64 + 400 * rids.len());
+        let mut out = Vec::with_capacity(512 + 600 * rids.len());
         let Some(table) = snapshot.table(access.id()) else { return Bytes::from_static(b"null") };
         let style = readable_style(access, style.clone());
         let mut writer = RecordWriter::new(snapshot, table, &style);
