@@ -12,8 +12,10 @@ use boobook_app::{
     App, AppError, Host, Limits, NewKey, RecordInput, RecordInputs, Session, SystemHost, WriteAnswer,
     WriteRequest,
 };
-use boobook_model::{Principal, RecordId, Value};
-use boobook_store::Store;
+use boobook_model::{DatabaseId, Principal, RecordId, Value};
+use boobook_store::{
+    CatalogueChange, CatalogueState, DatabaseStore, Fault, FaultStore, Faults, Store, StoreError,
+};
 use serde_json::json;
 
 /// A clock that stands still until it is moved, over real randomness.
@@ -52,7 +54,9 @@ pub struct Workspace {
 /// Starts over a store; makes a team, an admin key, a database with `Kunden` and `Auftraege` (linked).
 pub async fn workspace(store: Arc<dyn Store>, limits: Limits) -> Workspace {
     let host = TestHost::new();
-    let app = App::start(store, host.clone(), limits).unwrap();
+    let app =
+        App::start(if crate::UNKNOWN_OUTCOMES { uncertain(store) } else { store }, host.clone(), limits)
+            .unwrap();
     let team = app.catalogue().create_team("Werkstatt Nord").unwrap().id;
     let new = NewKey { team: &team, role: Some("admin"), ..NewKey::default() };
     let (_, key) = app.catalogue().create_key(&new).unwrap();
@@ -70,6 +74,40 @@ pub async fn workspace(store: Arc<dyn Store>, limits: Limits) -> Workspace {
         session.create_table(body).await.unwrap();
     }
     workspace
+}
+
+/// A store that commits and then says that it does not know whether it did, every time: whoever asks it is told.
+/// Nothing may look different over it.
+fn uncertain(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    let faults = Faults::new();
+    for n in 0..5_000 {
+        faults.fail_after(n, Fault::AfterCommit);
+    }
+    Arc::new(FaultStore::new(Shared(store), faults))
+}
+
+/// A store that is shared is a store.
+struct Shared(Arc<dyn Store>);
+
+impl Store for Shared {
+    fn load_catalogue(&self) -> Result<CatalogueState, StoreError> {
+        self.0.load_catalogue()
+    }
+    fn catalogue_version(&self) -> Result<u64, StoreError> {
+        self.0.catalogue_version()
+    }
+    fn commit_catalogue(&self, base: u64, changes: &[CatalogueChange]) -> Result<u64, StoreError> {
+        self.0.commit_catalogue(base, changes)
+    }
+    fn create_database(&self, id: &DatabaseId, schema: &[u8], at_ms: i64) -> Result<(), StoreError> {
+        self.0.create_database(id, schema, at_ms)
+    }
+    fn open_database(&self, id: &DatabaseId) -> Result<Box<dyn DatabaseStore>, StoreError> {
+        self.0.open_database(id)
+    }
+    fn delete_database(&self, id: &DatabaseId) -> Result<(), StoreError> {
+        self.0.delete_database(id)
+    }
 }
 
 impl Workspace {

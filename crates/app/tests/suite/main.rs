@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_imports, unreachable_pub, missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests join what they spawn")]
 
+/// The suite runs a second time, over a store that never knows what became of a commit (`suite_unknown`).
+pub const UNKNOWN_OUTCOMES: bool = false;
+
 mod catalogue;
 mod faults;
 mod harness;
