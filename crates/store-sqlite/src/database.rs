@@ -320,7 +320,3 @@ fn maintain(conn: &mut Connection, limits: &Retention) -> rusqlite::Result<bool>
     conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))?;
     Ok(more)
 }
-
-#[cfg(test)]
-#[path = "database_tests.rs"]
-mod tests;
