@@ -241,3 +241,7 @@ fn retain_values<T: Copy + PartialEq, K: Ord>(
 #[cfg(test)]
 #[path = "column_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "column_size_tests.rs"]
+mod size_tests;

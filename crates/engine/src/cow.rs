@@ -80,7 +80,7 @@ impl<T: Copy, const LEAF: usize> CowVec<T, LEAF> {
             Some(values) => values.push(value),
             None => {
                 // A plain copy would have no room and be copied again for the new element.
-                let mut copy = Vec::with_capacity((last.len() * 2).clamp(8, LEAF));
+                let mut copy = Vec::with_capacity((last.len() * 2).clamp(8.min(LEAF), LEAF));
                 copy.extend_from_slice(last);
                 copy.push(value);
                 *last = Arc::new(copy);

@@ -5,7 +5,7 @@ use boobook_model::Sq;
 use crate::{cow::CowVec, meta::Meta};
 
 /// Below this many entries outdated ones are not worth removing.
-const COMPACT_LEN_MIN: usize = 1024;
+const COMPACT_LEN_MIN: usize = if cfg!(test) { 8 } else { 1024 };
 
 /// Twelve bytes; with a `u64` it would be sixteen.
 #[derive(Clone, Copy)]

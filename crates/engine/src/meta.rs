@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 
 use crate::{RecordMeta, cow::CowVec};
 
-/// Rows of a leaf; [`crate::rows::Rows`] keeps one bound for each.
-pub(crate) const META_ROWS: usize = 1024;
+/// Rows of a leaf; [`crate::rows::Rows`] keeps one bound for each. Few in unit tests, as other limits are.
+pub(crate) const META_ROWS: usize = if cfg!(test) { 4 } else { 1024 };
 
 /// Who changed a record, when.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 /// Changes a chunk collects before its base is rewritten.
-const PATCHES_MAX: usize = 256;
+const PATCHES_MAX: usize = if cfg!(test) { 6 } else { 256 };
 /// Chunks below one branch.
 const BRANCH: usize = 64;
 

@@ -14,7 +14,10 @@ use crate::{
 const NONE: u32 = u32::MAX;
 
 /// Words of the live bitmap in a leaf: 4,096 rows.
-pub(crate) const LIVE_WORDS: usize = 64;
+pub(crate) const LIVE_WORDS: usize = if cfg!(test) { 1 } else { 64 };
+
+/// Up to here ids are dense whatever their number.
+const DENSE_IDS_MIN: u64 = if cfg!(test) { 8 } else { 4096 };
 
 /// A record whose row is not at its place in id order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +92,7 @@ impl Rows {
         let block = self.bounds.partition_point(|&bound| bound < rid).checked_sub(1)?;
         let from = (block * META_ROWS) as u32;
         let to = self.len.min(from + META_ROWS as u32);
-        if self.aside.is_empty() {
+        if self.aside.is_empty() && self.aside_new.is_empty() {
             let (mut low, mut high) = (from, to);
             while low < high {
                 let middle = low.midpoint(high);
@@ -125,7 +128,7 @@ impl Rows {
         self.len += 1;
         self.live_len += 1;
         self.rid_max = self.rid_max.max(rid);
-        if u64::from(self.rid_max) >= 4 * u64::from(self.len) + 4096 {
+        if u64::from(self.rid_max) >= 4 * u64::from(self.len) + DENSE_IDS_MIN {
             self.by_rid = None;
         } else if let Some(by_rid) = &mut self.by_rid {
             by_rid.grow_to(rid as usize + 1, NONE);
@@ -159,7 +162,7 @@ impl Rows {
             self.aside = Arc::new(merged);
         }
         // The gap between the two factors keeps a table at the edge from building the map again and again.
-        if self.by_rid.is_none() && u64::from(self.rid_max) < 2 * u64::from(self.len) + 4096 {
+        if self.by_rid.is_none() && u64::from(self.rid_max) < 2 * u64::from(self.len) + DENSE_IDS_MIN {
             let mut flat = vec![NONE; self.rid_max as usize + 1];
             for row in 0..self.len {
                 flat[meta.rid(row) as usize] = row;

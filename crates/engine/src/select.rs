@@ -17,7 +17,7 @@ use crate::{
 
 /// Fewer hits than this are sorted, never looked up in an index: building one is for tables that are sorted
 /// again and again at some cost.
-const INDEX_HITS_MIN: usize = 4096;
+const INDEX_HITS_MIN: usize = if cfg!(test) { 4 } else { 4096 };
 /// What sorting costs per hit, in units of what walking an index costs per row: two random looks at a column
 /// per comparison against one bit test.
 const SORT_COST: usize = 30;

@@ -116,8 +116,12 @@ impl Table {
 
     /// The sequence of a record's last change, deletions that are still known included.
     pub fn last_sq(&self, rid: RecordId) -> Option<Sq> {
-        let row = self.rows.row_of(rid.get(), &self.meta);
-        row.map(|row| self.meta(Row(row)).sq).or_else(|| self.gone.sq_of(rid.get()))
+        let sq = match self.rows.row_of(rid.get(), &self.meta) {
+            Some(row) => self.meta.sq(row),
+            None => self.gone.sq_of(rid.get())?,
+        };
+        // A forgotten deletion leaves its row, which means nothing any more, until a vacuum.
+        (sq > Sq(0)).then_some(sq)
     }
 
     /// The id the next new record gets.
