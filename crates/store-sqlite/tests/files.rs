@@ -69,7 +69,7 @@ fn write(database: &dyn DatabaseStore, base: u64, bytes: usize) -> Result<(), St
 
 #[test]
 fn damage_is_told_by_name_and_others_serve() {
-    for damage in [&b"this is no database at all, whatever it is called"[..], &[0u8; 20_000][..]] {
+    for damage in [&b"this is no database at all, whatever it is called"[..], &[0u8; 8_192][..]] {
         let place = Place::new();
         fs::write(place.file("good"), damage).unwrap();
         let error = load(&place.store, "good").unwrap_err();
