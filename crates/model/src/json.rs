@@ -216,47 +216,63 @@ const ESCAPE: [u8; 256] = {
 };
 
 /// Appends `text` as a JSON string, quotes included.
+#[inline]
 pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut clean_from = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        // Eight bytes at a time: is any of them below 0x20, a quote or a backslash?
-        if let Some(eight) = bytes.get(at..at + 8) {
-            let word = u64::from_le_bytes([
-                eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7],
-            ]);
-            let quote = word ^ (ONES * u64::from(b'"'));
-            let slash = word ^ (ONES * u64::from(b'\\'));
-            let hit = (word.wrapping_sub(ONES * 0x20) & !word)
-                | (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash);
-            if hit & HIGH == 0 {
-                at += 8;
-                continue;
-            }
-        }
-        let escape = ESCAPE[bytes[at] as usize];
-        if escape != 0 {
-            out.extend_from_slice(&bytes[clean_from..at]);
-            if escape == b'u' {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[(bytes[at] >> 4) as usize]);
-                out.push(HEX[(bytes[at] & 15) as usize]);
-            } else {
-                out.extend_from_slice(&[b'\\', escape]);
-            }
-            clean_from = at + 1;
-        }
-        at += 1;
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        write_escaped(bytes, out);
     }
-    out.extend_from_slice(&bytes[clean_from..]);
     out.push(b'"');
+}
+
+/// Whether no byte needs an escape: nearly always so, hence looked at in steps of a whole register.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    const STEP: usize = 16;
+    let (steps, rest) = bytes.as_chunks::<STEP>();
+    if !steps.iter().all(is_plain_chunk) {
+        return false;
+    }
+    match (bytes.last_chunk::<STEP>(), bytes.last_chunk::<8>()) {
+        _ if rest.is_empty() => true,
+        // The last step may look at some bytes a second time; that is cheaper than one by one.
+        (Some(last), _) => is_plain_chunk(last),
+        (None, Some(last)) => is_plain_chunk(last) && bytes.first_chunk::<8>().is_some_and(is_plain_chunk),
+        (None, None) => rest.iter().all(|&byte| ESCAPE[byte as usize] == 0),
+    }
+}
+
+/// Without a branch per byte, so that it is a handful of vector instructions.
+#[inline]
+fn is_plain_chunk<const N: usize>(chunk: &[u8; N]) -> bool {
+    let needs_escape = |&byte: &u8| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    chunk.iter().fold(0, |any, byte| any | needs_escape(byte)) == 0
+}
+
+#[cold]
+fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut plain_from = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let escape = ESCAPE[byte as usize];
+        if escape == 0 {
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain_from..at]);
+        plain_from = at + 1;
+        if escape == b'u' {
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[(byte >> 4) as usize]);
+            out.push(HEX[(byte & 15) as usize]);
+        } else {
+            out.extend_from_slice(&[b'\\', escape]);
+        }
+    }
+    out.extend_from_slice(&bytes[plain_from..]);
 }
 
 /// Appends a number as JSON the way JavaScript prints it: whole numbers without `.0`, -0 as 0,

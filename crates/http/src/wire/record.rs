@@ -1,8 +1,10 @@
 //! Records as JSON (rest-api.md §3, §5), straight from the engine's columns into a byte buffer. No tree is
 //! built: keys are bytes kept with the schema, values are written by their field kinds.
 
+use std::ops::Range;
+
 use boobook_app::RecordChange;
-use boobook_engine::{Row, Snapshot, Table};
+use boobook_engine::{RecordMeta, Row, Snapshot, Table};
 use boobook_model::{
     Cell, Field, RecordId, Sq, TableId, TableSchema, WireStyle, field::write_timestamp, write_json_string,
 };
@@ -26,6 +28,17 @@ pub struct RecordWriter<'a> {
     columns: Vec<Column<'a>>,
     wire: WireStyle,
     reverse: Vec<u32>,
+    before: Option<Before>,
+}
+
+/// The record written before: who made and changed it and when, and where in the output that stands. Records of
+/// one import or one script share all of it, so the next one copies the text.
+struct Before {
+    created_at_s: i64,
+    modified_at_s: i64,
+    created_by: usize,
+    modified_by: usize,
+    text: Range<usize>,
 }
 
 struct Column<'a> {
@@ -57,10 +70,11 @@ impl<'a> RecordWriter<'a> {
             columns: slots.iter().filter_map(column).collect(),
             wire: WireStyle { choice_ids: style.choice_ids },
             reverse: Vec::new(),
+            before: None,
         }
     }
 
-    /// Appends one record.
+    /// Appends one record. All records of one writer go into the same buffer, which only grows meanwhile.
     pub fn write(&mut self, row: Row, out: &mut Vec<u8>) {
         let rid = self.table.record_id(row);
         self.write_attributes(rid, row, out);
@@ -89,26 +103,30 @@ impl<'a> RecordWriter<'a> {
         out.extend_from_slice(b"}}");
     }
 
-    fn write_attributes(&self, rid: RecordId, row: Row, out: &mut Vec<u8>) {
+    fn write_attributes(&mut self, rid: RecordId, row: Row, out: &mut Vec<u8>) {
         let meta = self.table.meta(row);
         out.extend_from_slice(b"{\"id\":");
         write_number(u64::from(rid.get()), out);
         out.extend_from_slice(b",\"sequence\":");
         write_number(meta.sq.0, out);
-        out.extend_from_slice(b",\"createdAt\":\"");
-        let created_from = out.len();
-        write_timestamp(meta.created_at_ms, out);
-        let created_to = out.len();
-        out.extend_from_slice(b"\",\"createdBy\":");
-        write_json_string(meta.created_by, out);
-        out.extend_from_slice(b",\"modifiedAt\":\"");
-        if meta.modified_at_ms == meta.created_at_ms {
-            out.extend_from_within(created_from..created_to);
-        } else {
-            write_timestamp(meta.modified_at_ms, out);
+        let now = Before {
+            created_at_s: meta.created_at_ms.div_euclid(1000),
+            modified_at_s: meta.modified_at_ms.div_euclid(1000),
+            // A table keeps each user's name once, so that the address tells them apart.
+            created_by: meta.created_by.as_ptr().addr(),
+            modified_by: meta.modified_by.as_ptr().addr(),
+            text: 0..0,
+        };
+        match &self.before {
+            Some(before) if before.says_the_same(&now) && before.text.end <= out.len() => {
+                out.extend_from_within(before.text.clone());
+            }
+            _ => {
+                let from = out.len();
+                write_made_and_changed(&meta, out);
+                self.before = Some(Before { text: from..out.len(), ..now });
+            }
         }
-        out.extend_from_slice(b"\",\"modifiedBy\":");
-        write_json_string(meta.modified_by, out);
     }
 
     /// Appends an array of records.
@@ -122,6 +140,32 @@ impl<'a> RecordWriter<'a> {
         }
         out.push(b']');
     }
+}
+
+impl Before {
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.created_at_s == other.created_at_s
+            && self.modified_at_s == other.modified_at_s
+            && self.created_by == other.created_by
+            && self.modified_by == other.modified_by
+    }
+}
+
+fn write_made_and_changed(meta: &RecordMeta<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"createdAt\":\"");
+    let created_from = out.len();
+    write_timestamp(meta.created_at_ms, out);
+    let created_to = out.len();
+    out.extend_from_slice(b"\",\"createdBy\":");
+    write_json_string(meta.created_by, out);
+    out.extend_from_slice(b",\"modifiedAt\":\"");
+    if meta.modified_at_ms == meta.created_at_ms {
+        out.extend_from_within(created_from..created_to);
+    } else {
+        write_timestamp(meta.modified_at_ms, out);
+    }
+    out.extend_from_slice(b"\",\"modifiedBy\":");
+    write_json_string(meta.modified_by, out);
 }
 
 /// Appends one record of `table`.
