@@ -38,7 +38,9 @@ type Branch<C> = Arc<[Option<Arc<C>>]>;
 /// most of those counters in cold memory.
 #[derive(Clone, Default)]
 pub(crate) struct Chunks<C> {
-    branches: Vec<Branch<C>>,
+    /// In place, so that columns of up to 131,072 rows are read with no step more than a flat list takes.
+    first: Branch<C>,
+    others: Vec<Branch<C>>,
     /// Chunks, absent ones included.
     len: usize,
     /// Of the chunks; kept up by every edit, as is `count`.
@@ -56,12 +58,19 @@ impl<C: Chunk> Chunks<C> {
     /// The chunk with this number.
     #[inline]
     pub(crate) fn chunk(&self, index: usize) -> Option<&C> {
-        self.branches.get(index / BRANCH)?.get(index % BRANCH)?.as_deref()
+        match (index / BRANCH).checked_sub(1) {
+            None => self.first.get(index)?.as_deref(),
+            Some(other) => self.others.get(other)?.get(index % BRANCH)?.as_deref(),
+        }
+    }
+
+    fn branches(&self) -> impl Iterator<Item = &Branch<C>> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// All chunks that have a value, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &C> {
-        self.branches.iter().flat_map(|branch| branch.iter().flatten().map(|chunk| &**chunk))
+        self.branches().flat_map(|branch| branch.iter().flatten().map(|chunk| &**chunk))
     }
 
     /// How many chunks there are, absent ones included.
@@ -81,7 +90,11 @@ impl<C: Chunk> Chunks<C> {
         if index >= self.len {
             self.resize(index + 1);
         }
-        let slot = &mut Arc::make_mut(&mut self.branches[index / BRANCH])[index % BRANCH];
+        let branch = match (index / BRANCH).checked_sub(1) {
+            None => &mut self.first,
+            Some(other) => &mut self.others[other],
+        };
+        let slot = &mut Arc::make_mut(branch)[index % BRANCH];
         let (bytes_before, count_before) = slot.as_deref().map_or((0, 0), |c| (chunk_bytes(c), c.count()));
         let chunk = Arc::make_mut(slot.get_or_insert_default());
         let result = edit(chunk);
@@ -98,11 +111,15 @@ impl<C: Chunk> Chunks<C> {
     /// Makes it `len` chunks: absent ones are added, or present ones dropped, at the end.
     fn resize(&mut self, len: usize) {
         let full = self.len.min(len) / BRANCH;
-        let last: Vec<_> = self.branches.get(full).map_or(Vec::new(), |branch| branch.to_vec());
-        self.branches.truncate(full);
-        let mut last = last.into_iter();
-        for from in (full * BRANCH..len).step_by(BRANCH) {
-            self.branches.push((from..len.min(from + BRANCH)).map(|_| last.next().flatten()).collect());
+        let mut last = self.branches().nth(full).map_or(Vec::new(), |branch| branch.to_vec()).into_iter();
+        self.others.truncate(full.saturating_sub(1));
+        for from in (full * BRANCH..len.max(1)).step_by(BRANCH) {
+            let branch = (from..len.min(from + BRANCH)).map(|_| last.next().flatten()).collect();
+            if from == 0 {
+                self.first = branch;
+            } else {
+                self.others.push(branch);
+            }
         }
         self.len = len;
     }
@@ -126,7 +143,7 @@ impl<C: Chunk> Chunks<C> {
         self.edit_all(C::finish);
         let used = (0..self.len).rev().find(|&index| self.chunk(index).is_some()).map_or(0, |last| last + 1);
         self.resize(used);
-        self.branches.shrink_to_fit();
+        self.others.shrink_to_fit();
     }
 
     /// Bytes on the heap.
@@ -136,15 +153,15 @@ impl<C: Chunk> Chunks<C> {
 
     /// What the lists cost for so many chunks.
     fn list_bytes(&self, len: usize) -> usize {
-        let counters = self.branches.len() * 2 * size_of::<usize>();
-        self.branches.capacity() * size_of::<Branch<C>>() + counters + len * size_of::<Option<Arc<C>>>()
+        let counters = len.div_ceil(BRANCH) * 2 * size_of::<usize>();
+        self.others.capacity() * size_of::<Branch<C>>() + counters + len * size_of::<Option<Arc<C>>>()
     }
 
     /// As [`Chunks::heap_bytes`], counted from the ground up.
     #[cfg(test)]
     pub(crate) fn recounted_bytes(&self) -> usize {
         assert_eq!(self.count, self.iter().map(C::count).sum::<usize>());
-        let len = self.branches.iter().map(|branch| branch.len()).sum();
+        let len = self.branches().map(|branch| branch.len()).sum();
         self.iter().map(chunk_bytes).sum::<usize>() + self.list_bytes(len)
     }
 

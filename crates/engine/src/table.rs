@@ -46,7 +46,8 @@ pub struct Table {
     pub(crate) columns: Vec<Option<Arc<Column>>>,
     /// By slot, ascending: the `ref` fields.
     pub(crate) reverse: Vec<(usize, Arc<Reverse>)>,
-    pub(crate) rows: Rows,
+    /// Behind a counter of its own, as updates leave it alone.
+    pub(crate) rows: Arc<Rows>,
     pub(crate) meta: Meta,
     pub(crate) log: Log,
     pub(crate) gone: Arc<Gone>,
@@ -66,7 +67,7 @@ impl Table {
             reverse: refs.map(|(slot, _)| (slot, Arc::default())).collect(),
             layout: Arc::new(layout),
             schema,
-            rows: Rows::default(),
+            rows: Arc::default(),
             meta: Meta::default(),
             log: Log::default(),
             gone: Arc::default(),
@@ -165,7 +166,7 @@ impl Table {
             }
             None => self.gone.sq_of(rid.get()).unwrap_or_default(),
         };
-        let row = self.rows.push(rid.get(), &self.meta);
+        let row = Arc::make_mut(&mut self.rows).push(rid.get(), &self.meta);
         self.meta.push(rid.get(), stamp.at_ms, stamp.by, stamp);
         self.log.push(stamp.sq, row);
         for (slot, value) in values {
@@ -204,7 +205,7 @@ impl Table {
                 self.set(slot, row.0, rid, None);
             }
         }
-        self.rows.kill(row.0);
+        Arc::make_mut(&mut self.rows).kill(row.0);
         (self.touch(row, stamp), before)
     }
 
@@ -216,7 +217,9 @@ impl Table {
 
     /// Ends a transaction on this table.
     pub(crate) fn settle(&mut self) {
-        self.rows.settle(&self.meta);
+        if self.rows.is_unsettled() {
+            Arc::make_mut(&mut self.rows).settle(&self.meta);
+        }
         self.log.settle(&self.meta);
     }
 
@@ -301,11 +304,13 @@ impl Table {
             reverse: self.reverse.clone(),
             ..Self::new(Arc::clone(&self.schema))
         };
+        let mut rows = Rows::default();
         for &row in &order {
-            table.rows.push(self.meta.rid(row), &table.meta);
+            rows.push(self.meta.rid(row), &table.meta);
             table.meta.push_copy(&self.meta, row);
         }
-        table.rows.settle(&table.meta);
+        rows.settle(&table.meta);
+        table.rows = Arc::new(rows);
         table.log = Log::of((0..table.rows.len()).map(|row| (table.meta.sq(row), row)).collect());
         for (old, new) in self.columns.iter().zip(&mut table.columns) {
             let (Some(old), Some(new)) = (old, new) else { continue };
