@@ -210,7 +210,8 @@ fn run_one(
         Ok(writes) => writes,
         Err(error) => return Ok(Err(transaction.explain(error))),
     };
-    let applied = head.apply(writes);
+    // Nothing comes between the run and this; were it otherwise, the caller runs the batch again.
+    let applied = head.apply(writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
     let at_ms = head.snapshot().clock_ms;
     batch.add(head, &applied, actor.as_str(), at_ms);
     let mut remember = transaction.applied(head.snapshot(), &applied);

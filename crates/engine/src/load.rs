@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use boobook_model::{Cell, FieldId, RecordId, Schema, Sq, StorageClass, TableId, TableKind};
 
-use crate::{RecordMeta, Snapshot, Table, column::Column, gone::Gone, log::Log, meta::Stamp, rows::Rows};
+use crate::{
+    RecordMeta, Snapshot, Table,
+    column::Column,
+    gone::{Deletion, Gone},
+    log::Log,
+    meta::Stamp,
+    rows::Rows,
+    snapshot::State,
+};
 
 /// Builds a snapshot from rows that come ascending by table and record id, tombstones included.
 ///
@@ -22,7 +30,7 @@ struct TableLoad {
     rows: Rows,
     columns: Vec<Option<Column>>,
     log: Vec<(Sq, u32)>,
-    gone: Vec<(Sq, u32)>,
+    gone: Vec<Deletion>,
     rid_last: u32,
 }
 
@@ -61,8 +69,16 @@ impl Loader {
             }
         });
         let tables = tables.collect();
-        let snapshot =
-            Snapshot { sq, schema_sq, sq_min, clock_ms, schema, tables: Vec::new(), is_published: true };
+        let snapshot = Snapshot {
+            sq,
+            schema_sq,
+            sq_min,
+            clock_ms,
+            schema,
+            tables: Vec::new(),
+            state: State::default(),
+            is_published: true,
+        };
         Self { snapshot, tables, at: 0 }
     }
 
@@ -89,7 +105,7 @@ impl Loader {
         load.rid_last = rid.get();
         load.table.next_id = load.table.next_id.max(u64::from(rid.get()) + 1);
         if deleted {
-            load.gone.push((meta.sq, rid.get()));
+            load.gone.push(Deletion { sq: meta.sq, rid: rid.get(), at_ms: meta.modified_at_ms });
             return RowWriter { load: None, row: 0, slot_next: 0 };
         }
         let created_by = load.table.meta.user(meta.created_by);

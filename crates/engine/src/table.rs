@@ -6,7 +6,7 @@ use boobook_model::{Cell, RecordId, Sq, TableSchema, Value};
 
 use crate::{
     column::Column,
-    gone::Gone,
+    gone::{Deletion, Gone},
     index::Indexes,
     layout::Layout,
     log::Log,
@@ -329,17 +329,28 @@ impl Table {
 
     /// Every deletion known, those with a row included.
     fn all_gone(&self) -> Gone {
-        let with_row = (0..self.rows.len())
-            .filter(|&row| !self.rows.is_live(row) && self.meta.sq(row) > Sq(0))
-            .map(|row| (self.meta.sq(row), self.meta.rid(row)));
-        let without = self.gone.iter().filter(|&(_, rid)| self.rows.row_of(rid, &self.meta).is_none());
-        Gone::of(with_row.chain(without).collect())
+        let mut all = Vec::new();
+        self.for_each_deletion(|deletion| all.push(deletion));
+        Gone::of(all)
+    }
+
+    /// Calls `each` with every deletion known, those with a row included, in no order.
+    pub(crate) fn for_each_deletion(&self, mut each: impl FnMut(Deletion)) {
+        if self.len() < self.rows.len() as usize {
+            for row in (0..self.rows.len()).filter(|&row| !self.rows.is_live(row)) {
+                let (sq, rid) = (self.meta.sq(row), self.meta.rid(row));
+                if sq > Sq(0) {
+                    each(Deletion { sq, rid, at_ms: self.meta.modified_at_ms(row) });
+                }
+            }
+        }
+        self.gone.iter().filter(|gone| self.rows.row_of(gone.rid, &self.meta).is_none()).for_each(each);
     }
 
     /// Forgets deletions up to a sequence.
     pub(crate) fn forget_gone(&mut self, upto: Sq) {
-        if self.gone.iter().next().is_some_and(|(sq, _)| sq <= upto) {
-            self.gone = Arc::new(Gone::of(self.gone.iter().filter(|&(sq, _)| sq > upto).collect()));
+        if self.gone.iter().next().is_some_and(|gone| gone.sq <= upto) {
+            self.gone = Arc::new(Gone::of(self.gone.iter().filter(|gone| gone.sq > upto).collect()));
         }
         for at in 0..self.log.after(upto) {
             if let Some((_, row)) = self.log.current(at, &self.meta)
