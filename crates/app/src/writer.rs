@@ -19,7 +19,9 @@ use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreEr
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
-use crate::{AppError, Database, Host, error::from_store, limits::IDEMPOTENCY_MS, transaction::Transaction};
+use crate::{
+    AppError, Database, Host, error::from_store, forget, limits::IDEMPOTENCY_MS, transaction::Transaction,
+};
 
 /// The threads that write.
 pub(crate) struct WriterPool {
@@ -84,6 +86,9 @@ fn serve(shared: &Shared) {
             }
         };
         write_batch(&database, &*shared.host);
+        if database.takes_forgetting() {
+            forget::old_deletions(&database, &*shared.host);
+        }
         if database.finish_batch() {
             shared.ready.lock().databases.push_back(database);
             shared.wake.notify_one();
