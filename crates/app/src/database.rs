@@ -33,6 +33,8 @@ pub struct Database {
     pub(crate) last_commit_ms: AtomicI64,
     pub(crate) has_handles: AtomicBool,
     pub(crate) needs_maintenance: AtomicBool,
+    /// When old deletions were looked for last.
+    pub(crate) expiry_looked_at_ms: AtomicI64,
     heap_bytes: AtomicUsize,
 }
 
@@ -42,7 +44,12 @@ struct Queue {
     bytes: usize,
     /// Whether the pool knows of this database (so that it is handed to one thread at a time).
     scheduled: bool,
+    /// Whether the writer is to forget old deletions when nothing waits any more.
+    forgetting: bool,
 }
+
+/// Before any time a clock shows, yet not so far back that differences overflow.
+pub(crate) const NEVER_MS: i64 = i64::MIN / 2;
 
 impl Database {
     /// Reads a database from its store. Blocks; a million records take about a second.
@@ -81,6 +88,7 @@ impl Database {
             last_commit_ms: AtomicI64::new(0),
             has_handles: AtomicBool::new(true),
             needs_maintenance: AtomicBool::new(false),
+            expiry_looked_at_ms: AtomicI64::new(NEVER_MS),
             heap_bytes: AtomicUsize::new(heap_bytes),
         })
     }
@@ -183,10 +191,28 @@ impl Database {
         batch
     }
 
+    /// Has the writer forget old deletions as soon as nothing waits.
+    pub(crate) fn request_forgetting(self: &Arc<Self>) {
+        let schedule = {
+            let mut queue = self.queue.lock();
+            queue.forgetting = true;
+            !std::mem::replace(&mut queue.scheduled, true)
+        };
+        if schedule {
+            self.pool.schedule(Arc::clone(self));
+        }
+    }
+
+    /// Called by the writer thread after a batch: whether it is time to forget old deletions.
+    pub(crate) fn takes_forgetting(&self) -> bool {
+        let mut queue = self.queue.lock();
+        queue.waiting.is_empty() && std::mem::take(&mut queue.forgetting)
+    }
+
     /// Called by the writer thread when a batch is done: whether it must be scheduled again.
     pub(crate) fn finish_batch(&self) -> bool {
         let mut queue = self.queue.lock();
-        queue.scheduled = !queue.waiting.is_empty();
+        queue.scheduled = !queue.waiting.is_empty() || queue.forgetting;
         queue.scheduled
     }
 }

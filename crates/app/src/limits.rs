@@ -28,7 +28,7 @@ pub struct Limits {
     pub changes_max: usize,
     /// Days a record's history is kept.
     pub history_days: u32,
-    /// Days a deletion stays in the change feed.
+    /// Days a deletion stays in the change feed; a client that asks from before is given the whole state.
     pub tombstone_days: u32,
 }
 
@@ -51,7 +51,8 @@ impl Default for Limits {
     }
 }
 
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long an `Idempotency-Key` is remembered (rest-api.md §4).
-pub(crate) const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const IDEMPOTENCY_MS: i64 = DAY_MS;
 /// How often the catalogue is checked for changes made by another process (architecture.md §7: within a second).
 pub(crate) const CATALOGUE_POLL: Duration = Duration::from_millis(250);

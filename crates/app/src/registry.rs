@@ -13,10 +13,13 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Semaphore;
 
 use crate::{
-    AppError, Database, Host, Limits, error::from_store, limits::IDEMPOTENCY_MS, writer::WriterPool,
+    AppError, Database, Host, Limits,
+    error::from_store,
+    forget,
+    limits::{DAY_MS, IDEMPOTENCY_MS},
+    writer::WriterPool,
 };
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// A database without requests for this long gives its store handles back.
 const HANDLES_IDLE_MS: i64 = 60_000;
 
@@ -199,6 +202,7 @@ impl Registry {
         for (_, database) in &open {
             let idle_ms = now_ms - database.last_used_ms.load(Ordering::Relaxed);
             self.maintain_store(database, now_ms);
+            forget::look(database, now_ms);
             if database.has_handles.load(Ordering::Relaxed)
                 && database.is_quiet()
                 && (idle_ms > HANDLES_IDLE_MS || excess > 0)

@@ -15,6 +15,7 @@ use crate::{
     app::Inner,
     error::from_store,
     host::{MIXED, random_text},
+    position,
     records::RecordsTransaction,
     schema_edit::{SchemaTransaction, add_field, add_table},
 };
@@ -37,6 +38,15 @@ pub struct Changes {
     pub access: FxHashMap<TableId, TableAccess>,
     /// `sinceSq` was older than the kept deletions: this is the whole state, from 0 (rest-api.md §5).
     pub reset: bool,
+    /// Where a stream goes on: as the page's `seq`, but a client ahead of the database waits where it is.
+    pub next: Sq,
+}
+
+impl Changes {
+    /// What to ask with for what follows a change at `sq`.
+    pub fn position(&self, sq: Sq) -> Sq {
+        position::write(sq, self.snapshot.sq_min)
+    }
 }
 
 /// One change of a record: what it set, `None` where it cleared.
@@ -177,12 +187,13 @@ impl Session {
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }
 
-    /// Changes since a sequence, of one table or (`None`) of all the caller may read.
-    pub fn changes(&self, table: Option<&str>, since: Sq, limit: usize) -> Result<Changes, AppError> {
+    /// Changes since a position that an answer gave, of one table or (`None`) of all the caller may read.
+    pub fn changes(&self, table: Option<&str>, asked: Sq, limit: usize) -> Result<Changes, AppError> {
         let snapshot = self.snapshot();
         let limit = limit.clamp(1, self.database.limits().changes_max);
         // Below the kept deletions only the whole state is a true answer.
-        let reset = since.0 > 0 && since < snapshot.sq_min;
+        let (since, is_walk) = position::read(asked);
+        let reset = !is_walk && since < snapshot.sq_min;
         let since = if reset { Sq(0) } else { since };
         let (only, allowed) = match table {
             Some(key) => {
@@ -194,7 +205,10 @@ impl Session {
         let mut page = snapshot.changes(only, since, limit);
         let access: FxHashMap<TableId, TableAccess> = allowed.into_iter().map(|a| (a.id(), a)).collect();
         page.items.retain(|item| access.contains_key(&item.table));
-        Ok(Changes { snapshot, page, access, reset })
+        let is_ahead = !reset && page.seq < since;
+        page.seq = position::write(page.seq, snapshot.sq_min);
+        let next = if is_ahead { asked } else { page.seq };
+        Ok(Changes { snapshot, page, access, reset, next })
     }
 
     /// Tells of each publication of this database.
@@ -210,6 +224,7 @@ impl Session {
         since: Sq,
         limit: usize,
     ) -> Result<(TableAccess, Vec<RecordChange>, bool), AppError> {
+        let (since, _) = position::read(since);
         let snapshot = self.snapshot();
         let access = self.readable_table(&snapshot, table)?;
         let records = access.table(&snapshot)?;

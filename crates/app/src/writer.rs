@@ -19,7 +19,9 @@ use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreEr
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
-use crate::{AppError, Database, Host, error::from_store, limits::IDEMPOTENCY_MS, transaction::Transaction};
+use crate::{
+    AppError, Database, Host, error::from_store, forget, limits::IDEMPOTENCY_MS, transaction::Transaction,
+};
 
 /// The threads that write.
 pub(crate) struct WriterPool {
@@ -89,6 +91,9 @@ fn serve(shared: &Shared) {
             }
         };
         write_batch(&database, &*shared.host, &mut spare);
+        if database.takes_forgetting() {
+            forget::old_deletions(&database, &*shared.host);
+        }
         if database.finish_batch() {
             shared.ready.lock().databases.push_back(database);
             shared.wake.notify_one();
@@ -223,7 +228,8 @@ fn run_one(
         Ok(writes) => writes,
         Err(error) => return Ok(Err(transaction.explain(error))),
     };
-    let applied = head.apply(writes);
+    // Nothing comes between the run and this; were it otherwise, the caller runs the batch again.
+    let applied = head.apply(writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
     let at_ms = head.snapshot().clock_ms;
     batch.add(head, &applied, actor.as_str(), at_ms);
     let mut remember = transaction.applied(head.snapshot(), &applied);

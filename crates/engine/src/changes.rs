@@ -7,7 +7,7 @@ use std::{
 
 use boobook_model::{RecordId, Sq, TableId};
 
-use crate::{Row, Snapshot, Table, table::record_id};
+use crate::{Row, Snapshot, Table, gone::Deletion, table::record_id};
 
 /// A page of changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,20 +62,25 @@ impl Feed<'_> {
         let gone = loop {
             match table.gone.get(self.gone_at) {
                 // It came back: its row tells the rest.
-                Some((_, rid)) if table.rows.row_of(rid, &table.meta).is_some() => self.gone_at += 1,
+                Some(gone) if table.rows.row_of(gone.rid, &table.meta).is_some() => self.gone_at += 1,
                 other => break other,
             }
         };
         match (logged, gone) {
             (None, None) => None,
-            (Some((sq, row)), gone) if gone.is_none_or(|(gone_sq, _)| sq < gone_sq) => {
+            (Some((sq, row)), gone) if gone.is_none_or(|gone| sq < gone.sq) => {
                 self.log_at += 1;
                 let live = table.rows.is_live(row).then_some(Row(row));
                 Some(ChangeItem { table: self.id, rid: record_id(table.meta.rid(row)), sq, row: live })
             }
             (_, gone) => {
                 self.gone_at += 1;
-                gone.map(|(sq, rid)| ChangeItem { table: self.id, rid: record_id(rid), sq, row: None })
+                gone.map(|gone| ChangeItem {
+                    table: self.id,
+                    rid: record_id(gone.rid),
+                    sq: gone.sq,
+                    row: None,
+                })
             }
         }
     }
@@ -111,4 +116,32 @@ pub(crate) fn page(snapshot: &Snapshot, table: Option<TableId>, since: Sq, limit
     let more = !heads.is_empty();
     let seq = if more { items.last().map_or(since, |item| item.sq) } else { snapshot.sq };
     ChangePage { items, more, seq }
+}
+
+/// Deletions old enough to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// All deletions up to here are among them.
+    pub upto: Sq,
+    /// The records.
+    pub tombstones: Vec<(TableId, RecordId)>,
+    /// Whether there are more than were asked for.
+    pub more: bool,
+}
+
+/// See [`Snapshot::expired`].
+pub(crate) fn expired(snapshot: &Snapshot, before_ms: i64, limit: usize) -> Option<Expired> {
+    let mut all: Vec<(Deletion, TableId)> = Vec::new();
+    for (id, table) in &snapshot.tables {
+        table.for_each_deletion(|deletion| all.push((deletion, *id)));
+    }
+    all.sort_unstable();
+    // By sequence, which is what is forgotten by; a younger one ends it, whatever comes behind.
+    let due = all.iter().take_while(|(deletion, _)| deletion.at_ms < before_ms).count();
+    let taken = &all[..due.min(limit)];
+    Some(Expired {
+        upto: taken.last()?.0.sq,
+        tombstones: taken.iter().map(|(deletion, table)| (*table, record_id(deletion.rid))).collect(),
+        more: due > limit,
+    })
 }

@@ -25,10 +25,24 @@ pub(crate) trait Chunk: Clone + Default {
     fn finish(&mut self);
 }
 
+/// Chunks below one branch: about the root of a table's number of them, as a write copies the list of branches
+/// and one branch.
+const BRANCH: usize = if cfg!(test) { 2 } else { 32 };
+
+/// Neighbouring chunks; all branches but the last are full.
+type Branch<C> = Arc<[Option<Arc<C>>]>;
+
 /// The chunks of a column, `None` where all rows are empty. A clone shares them all.
+///
+/// In two levels: a flat list would count a reference for each 4,096 rows up and down with every write, and find
+/// most of those counters in cold memory.
 #[derive(Clone, Default)]
 pub(crate) struct Chunks<C> {
-    chunks: Vec<Option<Arc<C>>>,
+    /// In place, so that columns of up to 131,072 rows are read with no step more than a flat list takes.
+    first: Branch<C>,
+    others: Vec<Branch<C>>,
+    /// Chunks, absent ones included.
+    len: usize,
     /// Of the chunks; kept up by every edit, as is `count`.
     heap_bytes: usize,
     count: usize,
@@ -38,24 +52,30 @@ impl<C: Chunk> Chunks<C> {
     /// The chunk that covers `row` and the row's place in it.
     #[inline]
     pub(crate) fn find(&self, row: u32) -> Option<(&C, usize)> {
-        let chunk = self.chunks.get(row as usize / CHUNK_ROWS)?.as_deref()?;
-        Some((chunk, row as usize % CHUNK_ROWS))
+        Some((self.chunk(row as usize / CHUNK_ROWS)?, row as usize % CHUNK_ROWS))
     }
 
     /// The chunk with this number.
     #[inline]
     pub(crate) fn chunk(&self, index: usize) -> Option<&C> {
-        self.chunks.get(index)?.as_deref()
+        match (index / BRANCH).checked_sub(1) {
+            None => self.first.get(index)?.as_deref(),
+            Some(other) => self.others.get(other)?.get(index % BRANCH)?.as_deref(),
+        }
+    }
+
+    fn branches(&self) -> impl Iterator<Item = &Branch<C>> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// All chunks that have a value, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &C> {
-        self.chunks.iter().flatten().map(|chunk| &**chunk)
+        self.branches().flat_map(|branch| branch.iter().flatten().map(|chunk| &**chunk))
     }
 
     /// How many chunks there are, absent ones included.
     pub(crate) fn len(&self) -> usize {
-        self.chunks.len()
+        self.len
     }
 
     /// How many rows have a value.
@@ -67,11 +87,14 @@ impl<C: Chunk> Chunks<C> {
     /// Lets `edit` change chunk `index`, which is created if absent, copied if a snapshot shares it, and
     /// dropped if it comes out without a value.
     pub(crate) fn edit<R>(&mut self, index: usize, edit: impl FnOnce(&mut C) -> R) -> R {
-        if index >= self.chunks.len() {
-            grow(&mut self.chunks, index + 1, usize::MAX);
-            self.chunks.resize(index + 1, None);
+        if index >= self.len {
+            self.resize(index + 1);
         }
-        let slot = &mut self.chunks[index];
+        let branch = match (index / BRANCH).checked_sub(1) {
+            None => &mut self.first,
+            Some(other) => &mut self.others[other],
+        };
+        let slot = &mut Arc::make_mut(branch)[index % BRANCH];
         let (bytes_before, count_before) = slot.as_deref().map_or((0, 0), |c| (chunk_bytes(c), c.count()));
         let chunk = Arc::make_mut(slot.get_or_insert_default());
         let result = edit(chunk);
@@ -85,6 +108,22 @@ impl<C: Chunk> Chunks<C> {
         result
     }
 
+    /// Makes it `len` chunks: absent ones are added, or present ones dropped, at the end.
+    fn resize(&mut self, len: usize) {
+        let full = self.len.min(len) / BRANCH;
+        let mut last = self.branches().nth(full).map_or(Vec::new(), |branch| branch.to_vec()).into_iter();
+        self.others.truncate(full.saturating_sub(1));
+        for from in (full * BRANCH..len.max(1)).step_by(BRANCH) {
+            let branch = (from..len.min(from + BRANCH)).map(|_| last.next().flatten()).collect();
+            if from == 0 {
+                self.first = branch;
+            } else {
+                self.others.push(branch);
+            }
+        }
+        self.len = len;
+    }
+
     /// Lets `edit` change every chunk that has a value.
     pub(crate) fn edit_all(&mut self, edit: impl FnMut(&mut C)) {
         self.edit_all_where(|_| true, edit);
@@ -92,7 +131,7 @@ impl<C: Chunk> Chunks<C> {
 
     /// Lets `edit` change every chunk that is one of `which`; the others stay shared.
     pub(crate) fn edit_all_where(&mut self, which: impl Fn(&C) -> bool, mut edit: impl FnMut(&mut C)) {
-        for index in 0..self.chunks.len() {
+        for index in 0..self.len {
             if self.chunk(index).is_some_and(&which) {
                 self.edit(index, &mut edit);
             }
@@ -102,22 +141,28 @@ impl<C: Chunk> Chunks<C> {
     /// Ends a bulk load.
     pub(crate) fn finish(&mut self) {
         self.edit_all(C::finish);
-        while self.chunks.last().is_some_and(Option::is_none) {
-            self.chunks.pop();
-        }
-        self.chunks.shrink_to_fit();
+        let used = (0..self.len).rev().find(|&index| self.chunk(index).is_some()).map_or(0, |last| last + 1);
+        self.resize(used);
+        self.others.shrink_to_fit();
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.heap_bytes + self.chunks.capacity() * size_of::<Option<Arc<C>>>()
+        self.heap_bytes + self.list_bytes(self.len)
+    }
+
+    /// What the lists cost for so many chunks.
+    fn list_bytes(&self, len: usize) -> usize {
+        let counters = len.div_ceil(BRANCH) * 2 * size_of::<usize>();
+        self.others.capacity() * size_of::<Branch<C>>() + counters + len * size_of::<Option<Arc<C>>>()
     }
 
     /// As [`Chunks::heap_bytes`], counted from the ground up.
     #[cfg(test)]
     pub(crate) fn recounted_bytes(&self) -> usize {
         assert_eq!(self.count, self.iter().map(C::count).sum::<usize>());
-        self.iter().map(chunk_bytes).sum::<usize>() + self.chunks.capacity() * size_of::<Option<Arc<C>>>()
+        let len = self.branches().map(|branch| branch.len()).sum();
+        self.iter().map(chunk_bytes).sum::<usize>() + self.list_bytes(len)
     }
 
     /// Runs `retain` on each chunk that has both values and a word left in `mask`; rows of absent chunks stay

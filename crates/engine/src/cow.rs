@@ -8,13 +8,14 @@ use std::sync::Arc;
 /// Leaves below one branch.
 const BRANCH: usize = 64;
 
-type Branch<T> = Vec<Arc<Vec<T>>>;
+/// Neighbouring leaves; all branches but the last are full.
+type Branch<T> = Arc<[Arc<Vec<T>>]>;
 
 /// A persistent vector of `LEAF` elements a leaf. Cloning is cheap; writing copies one leaf and one branch if
 /// they are shared.
 pub(crate) struct CowVec<T, const LEAF: usize> {
     len: usize,
-    branches: Vec<Arc<Branch<T>>>,
+    branches: Vec<Branch<T>>,
 }
 
 impl<T, const LEAF: usize> Clone for CowVec<T, LEAF> {
@@ -55,7 +56,7 @@ impl<T: Copy, const LEAF: usize> CowVec<T, LEAF> {
     /// Element `at`, `None` beyond the end.
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<T> {
-        (at < self.len).then(|| self.at(at))
+        self.branches.get(at / LEAF / BRANCH)?.get(at / LEAF % BRANCH)?.get(at % LEAF).copied()
     }
 
     /// Element `at` for writing.
@@ -68,14 +69,10 @@ impl<T: Copy, const LEAF: usize> CowVec<T, LEAF> {
     /// Appends an element.
     pub(crate) fn push(&mut self, value: T) {
         let leaf = self.len / LEAF;
-        if leaf / BRANCH == self.branches.len() {
-            self.branches.push(Arc::default());
+        if self.len.is_multiple_of(LEAF) {
+            self.add_leaf(leaf);
         }
-        let branch = Arc::make_mut(&mut self.branches[leaf / BRANCH]);
-        if leaf % BRANCH == branch.len() {
-            branch.push(Arc::default());
-        }
-        let last = &mut branch[leaf % BRANCH];
+        let last = &mut Arc::make_mut(&mut self.branches[leaf / BRANCH])[leaf % BRANCH];
         match Arc::get_mut(last) {
             Some(values) => values.push(value),
             None => {
@@ -87,6 +84,13 @@ impl<T: Copy, const LEAF: usize> CowVec<T, LEAF> {
             }
         }
         self.len += 1;
+    }
+
+    fn add_leaf(&mut self, leaf: usize) {
+        let begun = if leaf.is_multiple_of(BRANCH) { None } else { self.branches.pop() };
+        let earlier = begun.iter().flat_map(|branch| branch.iter().cloned());
+        let branch = earlier.chain([Arc::default()]).collect();
+        self.branches.push(branch);
     }
 
     /// Appends copies of `value` until there are `len` elements.

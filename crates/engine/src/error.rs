@@ -2,6 +2,11 @@
 
 use boobook_model::{RecordId, TableId};
 
+/// The working state moved on since a transaction began: it is to be run again on the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the state this transaction was run on is not the working state any more: run it again")]
+pub struct StaleWrites;
+
 /// A transaction cannot do what was asked. After an error it is to be dropped: it may have done a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TxError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_model::{RecordId, Sq, TableId, UserId, Value};
 
-use crate::{Row, Snapshot, Table, Tx, Writes, meta::Stamp, tx::Touched};
+use crate::{Row, Snapshot, StaleWrites, Table, Tx, Writes, meta::Stamp, snapshot::State, tx::Touched};
 
 /// Tables up to this many rows are left as they are however many are dead.
 const VACUUM_ROWS_MIN: u32 = 4096;
@@ -75,10 +75,12 @@ impl Head {
     /// Makes a transaction part of the working state. Sequences are handed out here, in order of first touch; a
     /// schema change takes the first.
     ///
-    /// # Panics
-    /// If the working state moved on since the transaction began.
-    pub fn apply(&mut self, writes: Writes) -> Applied {
-        assert_eq!(writes.base_sq, self.working.sq, "transactions are applied in the order they are run");
+    /// [`StaleWrites`] if the working state is not the one the transaction began on, by another transaction or a
+    /// vacuum: its rows may be others' by now. Nothing is changed then.
+    pub fn apply(&mut self, writes: Writes) -> Result<Applied, StaleWrites> {
+        if !writes.base.is(&self.working.state) {
+            return Err(StaleWrites);
+        }
         let mut applied = Applied::default();
         self.working.clock_ms = self.working.clock_ms.max(writes.now_ms);
         if let Some(migrated) = writes.migrated {
@@ -114,7 +116,8 @@ impl Head {
         for at in settle {
             Arc::make_mut(&mut self.working.tables[at].1).settle();
         }
-        applied
+        self.working.state = State::default();
+        Ok(applied)
     }
 
     /// The working state as a snapshot for readers.
@@ -136,12 +139,16 @@ impl Head {
                 any = true;
             }
         }
+        if any {
+            self.working.state = State::default();
+        }
         any
     }
 
-    /// Forgets deletions at or below a sequence, and raises `sq_min` to it.
+    /// Forgets deletions at or below a sequence (see [`Snapshot::expired`]), and raises `sq_min` to it.
     pub fn forget_tombstones(&mut self, upto: Sq) {
         self.working.sq_min = self.working.sq_min.max(upto);
+        self.working.state = State::default();
         for (_, table) in &mut self.working.tables {
             Arc::make_mut(table).forget_gone(upto);
         }

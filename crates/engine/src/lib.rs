@@ -23,7 +23,7 @@
 //! let mut tx = head.begin("u8K2mQ".parse().unwrap(), 1_700_000_000_000);
 //! let jane = tx.create(table, vec![(0, Some(Value::Text("Jane".into()))), (1, Some(Value::Number(33.0)))]).unwrap();
 //! let writes = tx.finish().unwrap();
-//! head.apply(writes);
+//! head.apply(writes).unwrap();
 //!
 //! let snapshot = head.publish();
 //! let rows = snapshot.select(table, &Select::default()).rows;
@@ -60,8 +60,8 @@ mod table;
 mod text;
 mod tx;
 
-pub use changes::{ChangeItem, ChangePage};
-pub use error::TxError;
+pub use changes::{ChangeItem, ChangePage, Expired};
+pub use error::{StaleWrites, TxError};
 pub use head::{Applied, AppliedChange, ChangeKind, Head};
 pub use load::{Loader, RowWriter};
 pub use select::{FieldFilter, Order, Select, Selected};

@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use boobook_model::{Cell, FieldId, RecordId, Schema, Sq, StorageClass, TableId, TableKind};
 
-use crate::{RecordMeta, Snapshot, Table, column::Column, gone::Gone, log::Log, meta::Stamp};
+use crate::{
+    RecordMeta, Snapshot, Table,
+    column::Column,
+    gone::{Deletion, Gone},
+    log::Log,
+    meta::Stamp,
+    rows::Rows,
+    snapshot::State,
+};
 
 /// Builds a snapshot from rows that come ascending by table and record id, tombstones included.
 ///
@@ -19,9 +27,10 @@ pub struct Loader {
 
 struct TableLoad {
     table: Table,
+    rows: Rows,
     columns: Vec<Option<Column>>,
     log: Vec<(Sq, u32)>,
-    gone: Vec<(Sq, u32)>,
+    gone: Vec<Deletion>,
     rid_last: u32,
 }
 
@@ -50,11 +59,26 @@ impl Loader {
                 table.next_id = next.max(1);
             }
             let columns = table.layout.iter().map(|(_, field)| field.class.map(Column::new)).collect();
-            TableLoad { table, columns, log: Vec::new(), gone: Vec::new(), rid_last: 0 }
+            TableLoad {
+                table,
+                rows: Rows::default(),
+                columns,
+                log: Vec::new(),
+                gone: Vec::new(),
+                rid_last: 0,
+            }
         });
         let tables = tables.collect();
-        let snapshot =
-            Snapshot { sq, schema_sq, sq_min, clock_ms, schema, tables: Vec::new(), is_published: true };
+        let snapshot = Snapshot {
+            sq,
+            schema_sq,
+            sq_min,
+            clock_ms,
+            schema,
+            tables: Vec::new(),
+            state: State::default(),
+            is_published: true,
+        };
         Self { snapshot, tables, at: 0 }
     }
 
@@ -81,12 +105,12 @@ impl Loader {
         load.rid_last = rid.get();
         load.table.next_id = load.table.next_id.max(u64::from(rid.get()) + 1);
         if deleted {
-            load.gone.push((meta.sq, rid.get()));
+            load.gone.push(Deletion { sq: meta.sq, rid: rid.get(), at_ms: meta.modified_at_ms });
             return RowWriter { load: None, row: 0, slot_next: 0 };
         }
         let created_by = load.table.meta.user(meta.created_by);
         let by = load.table.meta.user(meta.modified_by);
-        let row = load.table.rows.push(rid.get(), &load.table.meta);
+        let row = load.rows.push(rid.get(), &load.table.meta);
         let stamp = Stamp { sq: meta.sq, at_ms: meta.modified_at_ms, by };
         load.table.meta.push(rid.get(), meta.created_at_ms, created_by, stamp);
         load.log.push((meta.sq, row));
@@ -105,7 +129,7 @@ impl Loader {
 }
 
 impl TableLoad {
-    fn finish(self) -> Table {
+    fn finish(mut self) -> Table {
         let mut table = self.table;
         table.columns = self
             .columns
@@ -117,7 +141,8 @@ impl TableLoad {
                 })
             })
             .collect();
-        table.rows.settle(&table.meta);
+        self.rows.settle(&table.meta);
+        table.rows = Arc::new(self.rows);
         table.log = Log::of(self.log);
         table.gone = Arc::new(Gone::of(self.gone));
         let slots: Vec<usize> = table.reverse.iter().map(|(slot, _)| *slot).collect();

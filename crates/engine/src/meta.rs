@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::{RecordMeta, cow::CowVec};
 
 /// Rows of a leaf; [`crate::rows::Rows`] keeps one bound for each. Few in unit tests, as other limits are.
-pub(crate) const META_ROWS: usize = if cfg!(test) { 4 } else { 1024 };
+pub(crate) const META_ROWS: usize = if cfg!(test) { 4 } else { 512 };
 
 /// Who changed a record, when.
 #[derive(Clone, Copy)]
@@ -52,7 +52,8 @@ impl Created {
 #[derive(Clone, Default)]
 pub(crate) struct Meta {
     changed: CowVec<Changed, META_ROWS>,
-    created: CowVec<Created, META_ROWS>,
+    /// Behind a counter of its own, as updates leave it alone.
+    created: Arc<CowVec<Created, META_ROWS>>,
     users: Arc<Users>,
 }
 
@@ -115,13 +116,13 @@ impl Meta {
     /// Appends a row.
     pub(crate) fn push(&mut self, rid: u32, created_at_ms: i64, created_by: u32, stamp: Stamp) {
         self.changed.push(Changed { sq: stamp.sq.0, at_ms: stamp.at_ms, by: stamp.by, rid });
-        self.created.push(Created::new(created_at_ms, created_by));
+        Arc::make_mut(&mut self.created).push(Created::new(created_at_ms, created_by));
     }
 
     /// Appends a copy of another table version's row, whose users this one shares.
     pub(crate) fn push_copy(&mut self, other: &Self, row: u32) {
         self.changed.push(other.changed.at(row as usize));
-        self.created.push(other.created.at(row as usize));
+        Arc::make_mut(&mut self.created).push(other.created.at(row as usize));
     }
 
     /// An empty one with the same users.

@@ -143,6 +143,16 @@ impl Rows {
         self.live_len -= 1;
     }
 
+    /// Whether [`Self::settle`] has anything to do.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.aside_new.is_empty() || self.wants_map()
+    }
+
+    /// The gap to the factor of [`Self::push`] keeps a table at the edge from building the map again and again.
+    fn wants_map(&self) -> bool {
+        self.by_rid.is_none() && u64::from(self.rid_max) < 2 * u64::from(self.len) + DENSE_IDS_MIN
+    }
+
     /// Ends a transaction or a load: files what it put aside, and maps ids to rows again once they are dense.
     pub(crate) fn settle(&mut self, meta: &Meta) {
         if !self.aside_new.is_empty() {
@@ -161,8 +171,7 @@ impl Rows {
             merged.extend(old);
             self.aside = Arc::new(merged);
         }
-        // The gap between the two factors keeps a table at the edge from building the map again and again.
-        if self.by_rid.is_none() && u64::from(self.rid_max) < 2 * u64::from(self.len) + DENSE_IDS_MIN {
+        if self.wants_map() {
             let mut flat = vec![NONE; self.rid_max as usize + 1];
             for row in 0..self.len {
                 flat[meta.rid(row) as usize] = row;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_model::{RecordId, Schema, Sq, TableId, TableKind};
 
-use crate::{ChangePage, Select, Selected, Table, changes};
+use crate::{ChangePage, Expired, Select, Selected, Table, changes};
 
 /// The whole database at one sequence number. Readers hold an `Arc<Snapshot>` for as long as they like;
 /// nothing in it ever changes.
@@ -22,9 +22,23 @@ pub struct Snapshot {
     pub schema: Arc<Schema>,
     /// Ascending by id.
     pub(crate) tables: Vec<(TableId, Arc<Table>)>,
+    /// One for each state of a database, shared by its copies: sequences alone do not tell states apart, as a
+    /// vacuum moves rows under the same one and a dropped working state gives its sequences to other changes.
+    pub(crate) state: State,
     /// Whether readers may see it. What the writer works on may be dropped and its sequences given to other
     /// changes, so nothing that outlives it is derived from it.
     pub(crate) is_published: bool,
+}
+
+/// The identity of a state. Whoever holds one keeps it from being given to another.
+#[derive(Clone, Default)]
+pub(crate) struct State(Arc<()>);
+
+impl State {
+    /// Whether both are of the same state.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Snapshot {
@@ -60,6 +74,13 @@ impl Snapshot {
     /// caller can tell a client that asks below `sq_min` to start over.
     pub fn changes(&self, table: Option<TableId>, since: Sq, limit: usize) -> ChangePage {
         changes::page(self, table, since, limit)
+    }
+
+    /// The oldest deletions, at most `limit` of them, that were made before an instant and no younger one came
+    /// before; `None` if there is none. Looks at every deletion and at tables with dead rows as a whole: not for
+    /// every request.
+    pub fn expired(&self, before_ms: i64, limit: usize) -> Option<Expired> {
+        changes::expired(self, before_ms, limit)
     }
 
     /// Records of a table that pass all filters, in order, one page of them. An unknown table has none.

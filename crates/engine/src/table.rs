@@ -6,7 +6,7 @@ use boobook_model::{Cell, RecordId, Sq, TableSchema, Value};
 
 use crate::{
     column::Column,
-    gone::Gone,
+    gone::{Deletion, Gone},
     index::Indexes,
     layout::Layout,
     log::Log,
@@ -46,7 +46,8 @@ pub struct Table {
     pub(crate) columns: Vec<Option<Arc<Column>>>,
     /// By slot, ascending: the `ref` fields.
     pub(crate) reverse: Vec<(usize, Arc<Reverse>)>,
-    pub(crate) rows: Rows,
+    /// Behind a counter of its own, as updates leave it alone.
+    pub(crate) rows: Arc<Rows>,
     pub(crate) meta: Meta,
     pub(crate) log: Log,
     pub(crate) gone: Arc<Gone>,
@@ -66,7 +67,7 @@ impl Table {
             reverse: refs.map(|(slot, _)| (slot, Arc::default())).collect(),
             layout: Arc::new(layout),
             schema,
-            rows: Rows::default(),
+            rows: Arc::default(),
             meta: Meta::default(),
             log: Log::default(),
             gone: Arc::default(),
@@ -165,7 +166,7 @@ impl Table {
             }
             None => self.gone.sq_of(rid.get()).unwrap_or_default(),
         };
-        let row = self.rows.push(rid.get(), &self.meta);
+        let row = Arc::make_mut(&mut self.rows).push(rid.get(), &self.meta);
         self.meta.push(rid.get(), stamp.at_ms, stamp.by, stamp);
         self.log.push(stamp.sq, row);
         for (slot, value) in values {
@@ -204,7 +205,7 @@ impl Table {
                 self.set(slot, row.0, rid, None);
             }
         }
-        self.rows.kill(row.0);
+        Arc::make_mut(&mut self.rows).kill(row.0);
         (self.touch(row, stamp), before)
     }
 
@@ -216,7 +217,9 @@ impl Table {
 
     /// Ends a transaction on this table.
     pub(crate) fn settle(&mut self) {
-        self.rows.settle(&self.meta);
+        if self.rows.is_unsettled() {
+            Arc::make_mut(&mut self.rows).settle(&self.meta);
+        }
         self.log.settle(&self.meta);
     }
 
@@ -301,11 +304,13 @@ impl Table {
             reverse: self.reverse.clone(),
             ..Self::new(Arc::clone(&self.schema))
         };
+        let mut rows = Rows::default();
         for &row in &order {
-            table.rows.push(self.meta.rid(row), &table.meta);
+            rows.push(self.meta.rid(row), &table.meta);
             table.meta.push_copy(&self.meta, row);
         }
-        table.rows.settle(&table.meta);
+        rows.settle(&table.meta);
+        table.rows = Arc::new(rows);
         table.log = Log::of((0..table.rows.len()).map(|row| (table.meta.sq(row), row)).collect());
         for (old, new) in self.columns.iter().zip(&mut table.columns) {
             let (Some(old), Some(new)) = (old, new) else { continue };
@@ -324,17 +329,28 @@ impl Table {
 
     /// Every deletion known, those with a row included.
     fn all_gone(&self) -> Gone {
-        let with_row = (0..self.rows.len())
-            .filter(|&row| !self.rows.is_live(row) && self.meta.sq(row) > Sq(0))
-            .map(|row| (self.meta.sq(row), self.meta.rid(row)));
-        let without = self.gone.iter().filter(|&(_, rid)| self.rows.row_of(rid, &self.meta).is_none());
-        Gone::of(with_row.chain(without).collect())
+        let mut all = Vec::new();
+        self.for_each_deletion(|deletion| all.push(deletion));
+        Gone::of(all)
+    }
+
+    /// Calls `each` with every deletion known, those with a row included, in no order.
+    pub(crate) fn for_each_deletion(&self, mut each: impl FnMut(Deletion)) {
+        if self.len() < self.rows.len() as usize {
+            for row in (0..self.rows.len()).filter(|&row| !self.rows.is_live(row)) {
+                let (sq, rid) = (self.meta.sq(row), self.meta.rid(row));
+                if sq > Sq(0) {
+                    each(Deletion { sq, rid, at_ms: self.meta.modified_at_ms(row) });
+                }
+            }
+        }
+        self.gone.iter().filter(|gone| self.rows.row_of(gone.rid, &self.meta).is_none()).for_each(each);
     }
 
     /// Forgets deletions up to a sequence.
     pub(crate) fn forget_gone(&mut self, upto: Sq) {
-        if self.gone.iter().next().is_some_and(|(sq, _)| sq <= upto) {
-            self.gone = Arc::new(Gone::of(self.gone.iter().filter(|&(sq, _)| sq > upto).collect()));
+        if self.gone.iter().next().is_some_and(|gone| gone.sq <= upto) {
+            self.gone = Arc::new(Gone::of(self.gone.iter().filter(|gone| gone.sq > upto).collect()));
         }
         for at in 0..self.log.after(upto) {
             if let Some((_, row)) = self.log.current(at, &self.meta)

@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use boobook_model::{Cell, RecordId, Schema, Sq, TableId, UserId, Value};
 use rustc_hash::FxHashMap;
 
-use crate::{Row, Snapshot, Table, TxError, table::SlotValues};
+use crate::{Row, Snapshot, Table, TxError, snapshot::State, table::SlotValues};
 
 /// Most records one transaction may touch.
 pub const TOUCHED_MAX: usize = 1_000_000;
@@ -31,7 +31,8 @@ pub struct Tx<'h> {
 
 /// What a transaction changes, checked, ready for [`crate::Head::apply`].
 pub struct Writes {
-    pub(crate) base_sq: Sq,
+    /// What they were worked out on.
+    pub(crate) base: State,
     /// The working state under the new schema, where that changed.
     pub(crate) migrated: Option<Box<Snapshot>>,
     pub(crate) actor: UserId,
@@ -283,9 +284,9 @@ impl<'h> Tx<'h> {
         for touched in &mut self.overlay.touched {
             touched.normalize();
         }
-        let base_sq = self.base.sq;
+        let base = self.base.state.clone();
         Ok(Writes {
-            base_sq,
+            base,
             migrated: match self.base {
                 Cow::Owned(migrated) => Some(Box::new(migrated)),
                 Cow::Borrowed(_) => None,

@@ -142,7 +142,8 @@ pub(crate) struct LookUp {
 pub(crate) struct ChangeList {
     /// Present and true where `sinceSq` is older than the kept deletions: this is the whole state.
     reset: Option<bool>,
-    /// Ask again with this.
+    /// Ask again with this. A position in the feed: the sequence of a change, or a larger number in a walk from 0
+    /// past forgotten deletions.
     seq: u64,
     /// Whether there are more.
     more: bool,

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use boobook_store::{
-    Batch, DatabaseStore, Head, History, HistoryKind, Idempotency, LoadSink, Retention, StoreError,
+    Batch, DatabaseStore, Forget, Head, History, HistoryKind, Idempotency, LoadSink, Retention, StoreError,
 };
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -171,6 +171,10 @@ impl DatabaseStore for SqliteDatabase {
 
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
         self.with_writer(|conn| maintain(conn, limits).map_err(|e| self.file.error(&e, During::Writing)))
+    }
+
+    fn forget(&self, forget: &Forget) -> Result<(), StoreError> {
+        self.with_writer(|conn| crate::forget::forget(conn, &self.file, forget))
     }
 
     fn release(&self) {

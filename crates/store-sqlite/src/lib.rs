@@ -37,6 +37,7 @@ mod connection;
 mod database;
 mod directory;
 mod error;
+mod forget;
 mod format;
 mod lock;
 

@@ -6,8 +6,8 @@ use boobook_model::{DatabaseId, Sq};
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, CatalogueChange, CatalogueState, DatabaseStore, History, Idempotency, LoadSink, Retention, Store,
-    StoreError,
+    Batch, CatalogueChange, CatalogueState, DatabaseStore, Forget, History, Idempotency, LoadSink, Retention,
+    Store, StoreError,
 };
 
 /// What goes wrong with a commit.
@@ -32,7 +32,7 @@ pub enum Fault {
 /// How many operations a [`FaultStore`] has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FaultCounts {
-    /// Commits of databases, failed ones included.
+    /// Commits of databases, failed ones and forgettings included.
     pub commits: u64,
     /// Commits of the catalogue, failed ones included.
     pub catalogue_commits: u64,
@@ -240,7 +240,24 @@ impl<S: Store> Store for FaultStore<S> {
 struct FaultDatabase {
     inner: Box<dyn DatabaseStore>,
     faults: Faults,
-    late: Mutex<Option<Batch>>,
+    late: Mutex<Option<Late>>,
+}
+
+/// What is still on its way.
+enum Late {
+    Commit(Batch),
+    Forget(Forget),
+}
+
+impl FaultDatabase {
+    /// What is late competes as any commit does; losing is fine.
+    fn land_late(&self) {
+        let _ = match self.late.lock().take() {
+            Some(Late::Commit(batch)) => self.inner.commit(&batch),
+            Some(Late::Forget(forget)) => self.inner.forget(&forget),
+            None => Ok(()),
+        };
+    }
 }
 
 impl DatabaseStore for FaultDatabase {
@@ -249,13 +266,10 @@ impl DatabaseStore for FaultDatabase {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        if let Some(late) = self.late.lock().take() {
-            // It competes as any commit does; losing is fine.
-            let _ = self.inner.commit(&late);
-        }
+        self.land_late();
         let fault = self.faults.on_commit();
         if fault == Some(Fault::UnknownLandsLate) {
-            *self.late.lock() = Some(batch.clone());
+            *self.late.lock() = Some(Late::Commit(batch.clone()));
         }
         with_fault(fault, || self.inner.commit(batch))
     }
@@ -275,6 +289,15 @@ impl DatabaseStore for FaultDatabase {
 
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
         self.inner.maintain(limits)
+    }
+
+    fn forget(&self, forget: &Forget) -> Result<(), StoreError> {
+        self.land_late();
+        let fault = self.faults.on_commit();
+        if fault == Some(Fault::UnknownLandsLate) {
+            *self.late.lock() = Some(Late::Forget(forget.clone()));
+        }
+        with_fault(fault, || self.inner.forget(forget))
     }
 
     fn release(&self) {

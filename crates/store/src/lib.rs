@@ -75,6 +75,12 @@ pub trait DatabaseStore: Send + Sync {
     /// rows that are older than the limits. Bounded to a fraction of a second a call; `true` if more is left.
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError>;
 
+    /// Forgets deletions for good: removes tombstones and raises [`Head::sq_min`], whole or not at all. The sequence
+    /// stays. Doing it again changes nothing, so nobody needs to know what became of a call:
+    /// * `NotCommitted`, `Unknown`: it may be done again.
+    /// * `Conflict`: the database does not stand at [`Forget::base`].
+    fn forget(&self, forget: &Forget) -> Result<(), StoreError>;
+
     /// Gives back file handles and caches of an idle database; the next call opens them again.
     fn release(&self);
 }
@@ -86,6 +92,17 @@ pub struct Retention {
     pub history_before_ms: i64,
     /// Idempotency and transaction rows older than this instant go.
     pub idempotency_before_ms: i64,
+}
+
+/// Deletions to be forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Forget {
+    /// The sequence the caller knows the database at: only there are the tombstones all there are.
+    pub base: Sq,
+    /// The new `sq_min`, unless it is greater already.
+    pub upto: Sq,
+    /// Every record whose newest change is a deletion at or below `upto`. One that has changed since is left alone.
+    pub tombstones: Vec<(TableId, RecordId)>,
 }
 
 /// Where a database stands.

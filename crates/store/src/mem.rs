@@ -9,8 +9,8 @@ use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, CatalogueChange, CatalogueEntry, CatalogueState, DatabaseStore, Head, History, Idempotency,
-    LoadSink, Retention, Store, StoreError,
+    Batch, CatalogueChange, CatalogueEntry, CatalogueState, DatabaseStore, Forget, Head, History,
+    Idempotency, LoadSink, Retention, Store, StoreError,
 };
 
 /// A store in memory. Clones are handles to the same data: a "restart" drops everything built on one handle and
@@ -195,6 +195,21 @@ impl DatabaseStore for MemDatabase {
             data.idempotency.retain(|_, known| known.at_ms >= limits.idempotency_before_ms);
             data.txs.retain(|_, at_ms| *at_ms >= limits.idempotency_before_ms);
             Ok(false)
+        })
+    }
+
+    fn forget(&self, forget: &Forget) -> Result<(), StoreError> {
+        self.with(|data| {
+            if data.head.seq != forget.base {
+                return Err(StoreError::Conflict);
+            }
+            for key in &forget.tombstones {
+                if data.records.get(key).is_some_and(|row| row.deleted && row.sq <= forget.upto) {
+                    data.records.remove(key);
+                }
+            }
+            data.head.sq_min = data.head.sq_min.max(forget.upto);
+            Ok(())
         })
     }
 

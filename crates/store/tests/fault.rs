@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use boobook_model::{DatabaseId, Sq};
+use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use boobook_store::{
-    Batch, CatalogueChange, CatalogueEntry, DatabaseStore, Fault, FaultCounts, FaultStore, Faults, MemStore,
-    Store, StoreError,
+    Batch, CatalogueChange, CatalogueEntry, DatabaseStore, Fault, FaultCounts, FaultStore, Faults, Forget,
+    Head, LoadSink, MemStore, Store, StoreError,
 };
 
 fn database_id() -> DatabaseId {
@@ -113,4 +113,44 @@ fn the_catalogue_fails_on_its_own_script() {
     assert_eq!(store.catalogue_version(), Ok(0));
     assert!(matches!(store.commit_catalogue(0, &[put]), Err(StoreError::Unknown(_))));
     assert_eq!(store.load_catalogue().unwrap().entries.len(), 1);
+}
+
+#[test]
+fn forgetting_fails_as_a_commit_does_and_can_be_done_again() {
+    for (fault, stored_at_once, landed) in [
+        (Fault::BeforeCommit, false, false),
+        (Fault::UnknownNotCommitted, false, false),
+        (Fault::AfterCommit, true, true),
+        (Fault::UnknownLandsLate, false, true),
+    ] {
+        let (faults, store, database) = open();
+        database.commit(&batch(1)).unwrap();
+        let forget = Forget { base: Sq(2), upto: Sq(2), tombstones: Vec::new() };
+        faults.fail_after(0, fault);
+        let error = database.forget(&forget).unwrap_err();
+        assert_eq!(matches!(error, StoreError::NotCommitted(_)), fault == Fault::BeforeCommit);
+        assert_eq!(sq_min(&store) == Sq(2), stored_at_once, "{fault:?}");
+        database.commit(&batch(2)).unwrap();
+        assert_eq!(sq_min(&store) == Sq(2), landed, "{fault:?}");
+        database.forget(&Forget { base: Sq(3), ..forget }).unwrap();
+        assert_eq!(sq_min(&store), Sq(2));
+    }
+}
+
+struct SqMin(Sq);
+
+impl LoadSink for SqMin {
+    fn head(&mut self, head: Head) -> Result<(), StoreError> {
+        self.0 = head.sq_min;
+        Ok(())
+    }
+    fn record(&mut self, _: TableId, _: RecordId, _: Sq, _: bool, _: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn sq_min(store: &FaultStore<MemStore>) -> Sq {
+    let mut head = SqMin(Sq(0));
+    store.inner().open_database(&database_id()).unwrap().load(&mut head).unwrap();
+    head.0
 }

@@ -10,3 +10,4 @@ mod faults;
 mod harness;
 mod records;
 mod rights;
+mod tombstones;

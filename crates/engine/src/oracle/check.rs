@@ -82,6 +82,10 @@ pub(super) fn check_overlay(tx: &Tx<'_>, before: &Model, now: &Model) {
 }
 
 pub(super) fn check_changes(snapshot: &Snapshot, model: &Model, since: u64, limit: usize) {
+    let gone = model.changes(None, 0).into_iter().filter(|(_, _, is_gone)| *is_gone);
+    let gone: Vec<_> = gone.map(|(key, ..)| key).collect();
+    let expired = snapshot.expired(i64::MAX, usize::MAX).map_or(Vec::new(), |all| all.tombstones);
+    assert_eq!(expired.into_iter().map(|(table, rid)| key(table, rid)).collect::<Vec<_>>(), gone);
     for table in (0..model.tables()).map(Some).chain([None]) {
         let wanted = model.changes(table, since);
         let page = snapshot.changes(table.map(tid), Sq(since), limit);

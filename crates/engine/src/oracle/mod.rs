@@ -15,7 +15,9 @@ use self::{
     check::{Query, check_changes, check_overlay, check_query, check_state},
     model::{Action, FieldValues, Key, Model, Reshape, USERS, key, rid, tid},
 };
-use crate::{AppliedChange, ChangeKind, Head, Loader, RecordMeta, Select, Snapshot, TxError};
+use crate::{
+    AppliedChange, ChangeKind, Expired, Head, Loader, RecordMeta, Select, Snapshot, StaleWrites, TxError,
+};
 
 /// An operation whose table, record, fields and values are picked when it runs.
 #[derive(Clone, Debug)]
@@ -208,7 +210,7 @@ impl Both {
         if abort {
             return;
         }
-        let applied = head.apply(writes);
+        let applied = head.apply(writes).unwrap();
         next.clock_ms = next.clock_ms.max(now_ms);
         assert_eq!(applied.schema.map(|sq| sq.0), reshape.map(|_| base.sq + 1));
         if let Some(sq) = applied.schema {
@@ -462,16 +464,79 @@ fn values_that_do_not_fit_and_records_that_are_not_there_are_refused() {
     assert_eq!(head.snapshot().select(nowhere, &count).total, Some(0));
 }
 
+fn one_create(head: &Head) -> crate::Writes {
+    let mut tx = head.begin("u8K2mQ".parse().unwrap(), 0);
+    tx.create(tid(0), Vec::new()).unwrap();
+    tx.finish().unwrap()
+}
+
 #[test]
-#[should_panic(expected = "applied in the order they are run")]
 fn a_transaction_of_another_state_is_not_applied() {
     let mut head = Both::start().head;
-    let writes = |head: &Head| {
+    let (first, second) = (one_create(&head), one_create(&head));
+    // The same state, seen by another working copy.
+    let mut copy = Head::new(head.publish());
+    copy.apply(one_create(&head)).unwrap();
+    head.apply(first).unwrap();
+    assert_eq!(head.apply(second).unwrap_err(), StaleWrites);
+    // As far on, but by another transaction: sequences do not tell.
+    assert_eq!(copy.snapshot().sq, head.snapshot().sq);
+    assert_eq!(copy.apply(one_create(&head)).unwrap_err(), StaleWrites);
+    assert_eq!(copy.snapshot().table(tid(0)).unwrap().len(), 1);
+}
+
+/// A vacuum moves rows and no sequence: what was worked out before it would write to other records.
+#[test]
+fn a_transaction_from_before_a_vacuum_is_not_applied() {
+    let mut both = Both::start();
+    both.transact(None, &[create(4)], false, 0, 1_000);
+    both.transact(
+        None,
+        &[Op::Delete { table: 0, pick: 60 }, Op::Delete { table: 0, pick: 60 }],
+        false,
+        0,
+        1_000,
+    );
+    let update = |head: &Head| {
         let mut tx = head.begin("u8K2mQ".parse().unwrap(), 0);
-        tx.create(tid(0), Vec::new()).unwrap();
+        tx.update(tid(0), rid(4), Vec::new()).unwrap();
         tx.finish().unwrap()
     };
-    let (first, second) = (writes(&head), writes(&head));
-    head.apply(first);
-    head.apply(second);
+    let head = &mut both.head;
+    let (early, row) = (update(head), head.snapshot().table(tid(0)).unwrap().row(rid(4)));
+    assert!(head.vacuum_above(0));
+    assert_ne!(head.snapshot().table(tid(0)).unwrap().row(rid(4)), row);
+    assert_eq!(head.apply(early).unwrap_err(), StaleWrites);
+    let again = update(head);
+    assert_eq!(head.apply(again).unwrap().changes[0].rid, rid(4));
+}
+
+/// Deletions go by sequence, and none that is too young goes along, whether it still has a row or not.
+#[test]
+fn deletions_expire_in_order() {
+    let mut both = Both::start();
+    both.transact(None, &[create(6)], false, 0, 100);
+    for at_ms in [200, 300, 400] {
+        both.transact(None, &[Op::Delete { table: 0, pick: 60 }], false, 0, at_ms);
+    }
+    let model = both.model.clone();
+    let mut gone: Vec<_> = model.gone.iter().map(|((_, r), sq)| (*sq, (tid(0), rid(*r)))).collect();
+    gone.sort_unstable();
+    let expected = |count: usize, more| {
+        let tombstones = gone[..count].iter().map(|(_, key)| *key).collect();
+        Some(Expired { upto: Sq(gone[count - 1].0), tombstones, more })
+    };
+    for _ in 0..2 {
+        let snapshot = both.head.publish();
+        assert_eq!(snapshot.expired(200, 10), None);
+        assert_eq!(snapshot.expired(301, 10), expected(2, false));
+        assert_eq!(snapshot.expired(i64::MAX, 2), expected(2, true));
+        assert_eq!(snapshot.expired(i64::MAX, 3), expected(3, false));
+        both.head.vacuum_above(0);
+    }
+    let upto = both.head.snapshot().expired(301, 10).unwrap().upto;
+    both.head.forget_tombstones(upto);
+    let left = both.head.publish();
+    assert_eq!((left.sq_min, left.changes(None, upto, 9).items.len()), (upto, 1));
+    assert_eq!(left.expired(301, 10), None);
 }

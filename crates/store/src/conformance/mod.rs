@@ -22,6 +22,7 @@
 
 mod catalogue;
 mod commit;
+mod forget;
 mod history;
 mod lifecycle;
 
@@ -31,6 +32,7 @@ use crate::{Batch, DatabaseStore, Head, HistoryKind, HistoryRow, LoadSink, Recor
 
 pub use catalogue::*;
 pub use commit::*;
+pub use forget::*;
 pub use history::*;
 pub use lifecycle::*;
 
@@ -103,6 +105,8 @@ checks![
     idempotency_forgets_old_answers,
     maintain_purges_only_what_is_old,
     maintain_gets_to_an_end,
+    forgetting_takes_old_tombstones_only,
+    forgetting_on_another_base_is_a_conflict,
 ];
 
 /// Runs every check, each on new data; says which one fails.

@@ -1,4 +1,4 @@
-//! Live changes as server-sent events: each item is an event whose id is its sequence.
+//! Live changes as server-sent events: each item is an event whose id is its position in the feed.
 
 use std::convert::Infallible;
 
@@ -80,8 +80,8 @@ impl Live {
             }
             self.published.borrow_and_update();
             let changes = self.session.changes(self.table.as_deref(), self.since, self.limit).ok()?;
-            self.since = self.since.max(changes.page.seq);
-            if !changes.page.items.is_empty() {
+            self.since = changes.next;
+            if changes.reset || !changes.page.items.is_empty() {
                 let mut out = Vec::with_capacity(256 * changes.page.items.len());
                 if changes.reset {
                     out.extend_from_slice(b"event: reset\ndata: {\"reset\":true}\n\n");
@@ -89,7 +89,7 @@ impl Live {
                 let writers = Writers::new(&changes);
                 for item in &changes.page.items {
                     out.extend_from_slice(b"id: ");
-                    out.extend_from_slice(itoa::Buffer::new().format(item.sq.0).as_bytes());
+                    out.extend_from_slice(itoa::Buffer::new().format(changes.position(item.sq).0).as_bytes());
                     // JSON as we write it holds no line breaks.
                     out.extend_from_slice(b"\ndata: ");
                     writers.write(item, &mut out);
