@@ -39,6 +39,7 @@ mod directory;
 mod error;
 mod format;
 mod lock;
+mod log;
 
 use std::path::Path;
 
