@@ -38,6 +38,8 @@ mod database;
 mod directory;
 mod error;
 mod format;
+#[cfg(test)]
+mod full_disk;
 mod lock;
 mod log;
 
