@@ -31,9 +31,10 @@ fn commit(bencher: Bencher, work: Work, size: u32) {
     let id = data.filled(100_000);
     let database = data.store.open_database(&id).unwrap();
     let mut batches = Batches::after(&*database, 100_000);
-    bencher.counter(ItemsCount::new(size)).bench_local(|| {
-        database.commit(batches.next(work, size)).unwrap();
-    });
+    bencher
+        .counter(ItemsCount::new(size))
+        .with_inputs(|| batches.next(work, size).clone())
+        .bench_local_refs(|batch| database.commit(batch).unwrap());
 }
 
 #[divan::bench(args = [100_000, 1_000_000], sample_count = 3, sample_size = 1)]
