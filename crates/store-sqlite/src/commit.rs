@@ -110,10 +110,9 @@ fn write_head(tx: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
 }
 
 fn write_records(tx: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
-    let mut upsert = tx.prepare_cached(
-        "insert into record(key, sq, deleted, body) values (?1, ?2, ?3, ?4)
-         on conflict(key) do update set sq = excluded.sq, deleted = excluded.deleted, body = excluded.body",
-    )?;
+    // `replace` writes over the old row where `on conflict do update` reads it first and seeks twice.
+    let mut upsert =
+        tx.prepare_cached("replace into record(key, sq, deleted, body) values (?1, ?2, ?3, ?4)")?;
     // In key order each page is touched once, however small the cache.
     let mut order: Vec<(i64, u32)> =
         batch.records.iter().zip(0u32..).map(|(record, n)| (key(record.tid, record.rid), n)).collect();

@@ -6,13 +6,10 @@ use boobook_store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{DataFile, During};
+use crate::log::LOG_BYTES_MAX;
 
 /// How long one waits for another process (a command that changes the catalogue, a back-up that begins).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The log is copied into the file in idle times ([`boobook_store::DatabaseStore::maintain`]); a commit does it
-/// itself only when the log has grown to that many pages of 8 KiB: 64 MiB.
-const WAL_PAGES_MAX: u32 = 8_192;
 
 /// Settings that are not stored in the file.
 /// * Pages are cached by the system; ours is small, as thousands of databases may be open.
@@ -20,8 +17,7 @@ const WAL_PAGES_MAX: u32 = 8_192;
 const SETTINGS: &str = "pragma synchronous = full;
      pragma cache_size = -2048;
      pragma temp_store = memory;
-     pragma trusted_schema = off;
-     pragma journal_size_limit = 67108864;";
+     pragma trusted_schema = off;";
 
 /// Opens a file that exists, and changes nothing in it.
 pub(crate) fn connect(file: &DataFile) -> Result<Connection, StoreError> {
@@ -46,5 +42,5 @@ pub(crate) fn make_writer(conn: &Connection, file: &DataFile) -> Result<(), Stor
             file.path.display()
         )));
     }
-    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(writing)
+    conn.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX as i64).map_err(writing)
 }

@@ -14,6 +14,7 @@ use crate::connection::{connect, make_writer};
 use crate::directory::{Directory, sync_dir};
 use crate::error::{DataFile, During, io_error};
 use crate::format::{self, Found};
+use crate::log;
 
 /// Rows purged of each table in one call of `maintain`: some ten milliseconds of work.
 const PURGE_ROWS_MAX: usize = 5_000;
@@ -82,6 +83,7 @@ impl SqliteDatabase {
         }
         make_writer(&conn, &self.file)?;
         format::migrate(&mut conn, &self.file, &format::DATABASE, |_| Ok(()))?;
+        log::keep_long(&mut conn, &self.file).map_err(|e| self.file.error(&e, During::Writing))?;
         Ok(conn)
     }
 

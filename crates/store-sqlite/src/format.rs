@@ -137,3 +137,80 @@ pub(crate) fn migrate(
     }
     tx.commit().map_err(writing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::connect;
+
+    fn database_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        tx.execute_batch(
+            "alter table counter add column note text not null default 'from 1';
+             insert into counter(tid, next, note) values (2, 20, 'new');",
+        )
+    }
+
+    fn broken(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        tx.execute_batch("delete from counter; insert into nowhere values (1);")
+    }
+
+    const NEXT: Format = Format { steps: &[database_1, database_2], ..DATABASE };
+    const BROKEN: Format = Format { steps: &[database_1, database_2, broken], ..DATABASE };
+
+    /// A file of format 1 with a row.
+    fn format_1() -> (tempfile::TempDir, DataFile, Connection) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = DataFile { name: "crm".into(), path: directory.path().join("crm.db") };
+        std::fs::write(&file.path, b"").unwrap();
+        let mut conn = connect(&file).unwrap();
+        migrate(&mut conn, &file, &Format { steps: &[database_1], ..DATABASE }, |tx| {
+            tx.execute_batch("insert into counter(tid, next) values (1, 10)")
+        })
+        .unwrap();
+        (directory, file, conn)
+    }
+
+    fn counters(conn: &Connection) -> Vec<(u32, u32, String)> {
+        let mut select = conn.prepare("select tid, next, note from counter order by tid").unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_file_takes_only_the_steps_it_lacks() {
+        let (_directory, file, mut conn) = format_1();
+        let not_empty = |_: &Transaction<'_>| panic!("it was not empty");
+        migrate(&mut conn, &file, &NEXT, not_empty).unwrap();
+        let expected = [(1, 10, "from 1".to_owned()), (2, 20, "new".to_owned())];
+        assert_eq!(counters(&conn), expected);
+        assert_eq!(inspect(&conn, &file, &NEXT), Ok(Found::Ours(2)));
+        migrate(&mut conn, &file, &NEXT, not_empty).unwrap();
+        assert_eq!(counters(&conn), expected);
+    }
+
+    #[test]
+    fn what_knows_the_steps_before_refuses_it() {
+        let (_directory, file, mut conn) = format_1();
+        migrate(&mut conn, &file, &NEXT, |_| Ok(())).unwrap();
+        let old = Format { steps: &[database_1], ..DATABASE };
+        let refused = Err(StoreError::NewerFormat { database: "crm".into(), found: 2, supported: 1 });
+        assert_eq!(migrate(&mut conn, &file, &old, |_| Ok(())), refused);
+        assert_eq!(inspect(&conn, &file, &NEXT), Ok(Found::Ours(2)));
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing_not_even_by_those_before_it() {
+        let (_directory, file, mut conn) = format_1();
+        let error = migrate(&mut conn, &file, &BROKEN, |_| Ok(())).unwrap_err();
+        assert!(matches!(error, StoreError::NotCommitted(_)), "{error:?}");
+        assert_eq!(inspect(&conn, &file, &NEXT), Ok(Found::Ours(1)));
+        migrate(&mut conn, &file, &NEXT, |_| Ok(())).unwrap();
+        assert_eq!(counters(&conn).len(), 2);
+    }
+
+    #[test]
+    fn a_file_of_the_other_kind_is_refused() {
+        let (_directory, file, conn) = format_1();
+        assert!(matches!(inspect(&conn, &file, &CATALOGUE), Err(StoreError::Corrupt { .. })));
+    }
+}

@@ -39,7 +39,10 @@ mod directory;
 mod error;
 mod forget;
 mod format;
+#[cfg(test)]
+mod full_disk;
 mod lock;
+mod log;
 
 use std::path::Path;
 

@@ -94,6 +94,24 @@ fn a_file_cut_short_is_told() {
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
 }
 
+/// What a crash leaves: the file, and a log with commits in it and room ahead of them.
+#[test]
+fn a_log_with_room_ahead_is_read_to_its_last_commit() {
+    let place = Place::new();
+    let id: DatabaseId = "good".parse().unwrap();
+    let database = place.store.open_database(&id).unwrap();
+    let log = place.file("good").with_extension("db-wal");
+    let crashed = place.file("other").with_extension("db-wal");
+    for base in 1..=40 {
+        write(&*database, base, 30_000).unwrap();
+        fs::copy(place.file("good"), place.file("other")).unwrap();
+        fs::copy(&log, &crashed).unwrap();
+        assert!(fs::read(&crashed).unwrap().ends_with(&[0; 10_000]), "zeros at {base}");
+        assert_eq!(load(&place.store, "other").unwrap().seq, Sq(base + 1));
+    }
+    assert!(fs::metadata(&log).unwrap().len() > 1 << 20);
+}
+
 #[test]
 fn a_newer_format_is_refused() {
     let place = Place::new();
