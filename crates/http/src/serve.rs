@@ -72,7 +72,10 @@ pub fn tls_config(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<rustls::Server
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|e| format!("certificate and key cannot be used: {e}"))?;
+        .map_err(|e| match e {
+            rustls::Error::InconsistentKeys(_) => "the key is not that of the certificate".to_owned(),
+            other => format!("certificate and key cannot be used: {other}"),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
