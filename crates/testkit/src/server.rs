@@ -283,6 +283,13 @@ impl Server {
         }
     }
 
+    /// How the process ended, once it has been told to; waits for it.
+    pub fn terminated(mut self) -> ExitStatus {
+        let status = self.child.wait().expect("the server's end can be waited for");
+        self.done = Some(status);
+        status
+    }
+
     /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
