@@ -194,3 +194,39 @@ fn a_stream_ends_when_its_users_role_changes() {
     stage.add("Order", &json!({ "Number": 3 }));
     assert_eq!(next(&mut again)["_tid"], json!("A"), "salaries are not for an editor");
 }
+
+/// A database that is closed to make room is the same one when it is opened again: those who listen go on.
+#[test]
+fn a_listener_of_a_database_closed_for_room_misses_nothing() {
+    let place = Installation::new(env!("CARGO_BIN_EXE_boobook"));
+    let team = place.team("Werkstatt");
+    let key = place.key(&team, &["--role", "admin"]);
+    let server = place.serve_with(&["--set", "limits.cache_bytes_max=6000000"]);
+    let client = server.client(&key);
+    let table = json!({"name": "Log", "fields": [{"name": "Text", "type": "string"}]});
+    let text = "x".repeat(1_000);
+    let rows: Vec<Value> =
+        (0..4_000).map(|n| json!({ "fields": { "Text": format!("{n} {text}") } })).collect();
+    let [listened, other] = ["Gehört", "Andere"].map(|name| {
+        let db = client.create_database(&team, name, &json!({}));
+        let tables = format!("/v1/teams/{team}/databases/{db}/tables");
+        client.post(&tables, &table).ok();
+        (db, format!("{tables}/Log"))
+    });
+    let seq =
+        client.post(&format!("{}/records", listened.1), &json!(rows)).ok()[3_999]["sequence"].to_string();
+    let target = format!("{}/changes?live=T&sinceSq={seq}", listened.1);
+    let (_, mut stream) = client.stream(&target, &[]).expect("an answer");
+    stream.set_timeout(PATIENCE).expect("a timeout");
+    // The other one takes the room; used last, it stays.
+    client.post(&format!("{}/records", other.1), &json!(rows)).ok();
+    let start = Instant::now();
+    while !server.log().contains(&format!("database={}", listened.0)) {
+        client.get(&format!("{}/records/1", other.1)).ok();
+        let used = server.anonymous().get("/metrics").text();
+        assert!(start.elapsed() < PATIENCE, "it is not closed:\n{}\n{used}", server.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    client.post(&format!("{}/records", listened.1), &json!({"fields": {"Text": "after"}})).ok();
+    assert_eq!(next(&mut stream)["A"], "after");
+}
