@@ -148,6 +148,11 @@ fn each_damage_is_told_and_mended_while_the_others_serve() {
             client.post(&stage.records(id), &record).ok();
         }
     }
+    let unreadable = |n: usize| {
+        let metrics = client.get("/metrics").text();
+        metrics.lines().any(|line| line == format!("boobook_databases_unreadable {n}"))
+    };
+    assert!(unreadable(DAMAGES.len()), "{}", client.get("/metrics"));
     // One bad file is no reason to send all clients elsewhere.
     assert_eq!(client.get("/readyz").ok()["status"], "ready");
     let listed = client.get(&format!("/v1/teams/{}/databases", stage.team)).ok();
@@ -163,6 +168,7 @@ fn each_damage_is_told_and_mended_while_the_others_serve() {
         stage.serves(&client, id);
         client.post(&stage.records(id), &json!({"fields": {"Text": "again"}})).ok();
     }
+    assert!(unreadable(0), "{}", client.get("/metrics"));
 }
 
 #[test]
@@ -176,6 +182,9 @@ fn a_file_that_is_gone_is_told_and_its_database_can_be_deleted() {
     stage.serves(&client, good);
     stage.place.cli(&["database", "delete", gone, "--yes"]);
     eventually("the deleted database is forgotten", || client.get(&stage.records(gone)).status() == 404);
+    eventually("it is no worry any more", || {
+        client.get("/metrics").text().contains("\nboobook_databases_unreadable 0\n")
+    });
     stage.serves(&client, good);
 }
 
