@@ -5,7 +5,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -163,13 +163,32 @@ fn mistakes_are_told_with_what_to_do() {
 }
 
 #[test]
+fn what_is_taken_is_told() {
+    let place = installation();
+    place.team("Werkstatt");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("its address").to_string();
+    let said = refused(&place, &["serve", "--listen", &taken], 1);
+    assert!(said.contains(&taken) && said.contains("another program listens there"), "{said}");
+    fs::create_dir(place.file("full")).expect("a folder");
+    fs::write(place.file("full/file"), "mine").expect("a file");
+    let said = refused(&place, &["backup", "full"], 1);
+    assert!(said.contains("full") && said.contains("new or empty directory"), "{said}");
+    assert_eq!(fs::read_dir(place.file("full")).expect("the folder").count(), 1, "nothing was put into it");
+
+    let server = place.serve();
+    let said = refused(&place, &["serve", "--listen", "127.0.0.1:0"], 1);
+    assert!(said.contains(&*place.data().to_string_lossy()) && said.contains("--data"), "{said}");
+    server.anonymous().get("/readyz").ok();
+    // The directory is free again the moment its server has ended, however it ended.
+    server.kill9();
+    place.serve();
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let place = installation();
-    for n in 0..200 {
-        if n % 50 == 0 {
-            place.team(&format!("Team {n}"));
-        }
-    }
+    place.team("Werkstatt");
     let mut command = place.command(&["team", "list"]);
     command.arg("--data").arg(place.data()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
