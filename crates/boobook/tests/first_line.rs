@@ -152,6 +152,16 @@ fn one_byte_at_a_time() {
     assert!(answer.contains("Jane Doe"), "{answer}");
 }
 
+/// `nc -N` and the like: who has said that nothing more follows still waits for the answer.
+#[test]
+fn a_client_that_has_sent_all_gets_its_answer() {
+    let stage = Stage::new();
+    for n in 0..30 {
+        let answer = stage.exchange_and_end(&stage.get(b"/v1/teams?a=b c", ""));
+        assert_eq!(statuses(&answer), [200], "request {n}: {answer:?}");
+    }
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
     let stage = Stage::new();

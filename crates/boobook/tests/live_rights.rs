@@ -230,3 +230,24 @@ fn a_listener_of_a_database_closed_for_room_misses_nothing() {
     client.post(&format!("{}/records", listened.1), &json!({"fields": {"Text": "after"}})).ok();
     assert_eq!(next(&mut stream)["A"], "after");
 }
+
+/// A listener that is gone is noticed when it is written to, at the next heartbeat at the latest.
+#[test]
+fn a_listener_that_is_gone_makes_room_for_another() {
+    let place = Installation::new(env!("CARGO_BIN_EXE_boobook"));
+    let team = place.team("Werkstatt");
+    let key = place.key(&team, &["--role", "admin"]);
+    let server = place.serve_with(&["--set", "http.streams_max=1", "--set", "http.heartbeat_s=1"]);
+    let client = server.client(&key);
+    let db = client.create_database(&team, "Lager", &json!({}));
+    let target = format!("/v1/teams/{team}/databases/{db}/changes?live=T");
+    let (head, stream) = client.stream(&target, &[]).expect("an answer");
+    assert_eq!(head.status, 200);
+    assert_eq!(client.stream(&target, &[]).expect("an answer").0.status, 429, "one at a time");
+    drop(stream);
+    let start = Instant::now();
+    while client.stream(&target, &[]).expect("an answer").0.status != 200 {
+        assert!(start.elapsed() < PATIENCE, "the place is still taken");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

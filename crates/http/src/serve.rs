@@ -162,6 +162,9 @@ fn builder(config: &ListenConfig) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
+        // A client that has sent all it has to say (`nc -N`) still waits for its answer. One that is gone is
+        // noticed when it is written to.
+        .half_close(true)
         // hyper wants room for at least 8 KiB; a target alone may be 64 KiB.
         .max_buf_size(config.header_bytes_max.max(80 << 10));
     builder
