@@ -65,7 +65,20 @@ fn demo(args: &[String]) -> anyhow::Result<()> {
     eprintln!("building boobook (the first time takes some minutes)");
     run(cargo().args(["build", "--profile", "demo", "--package", "boobook", "--bin", "boobook"]))?;
     let binary = target_dir().join("demo").join(format!("boobook{}", env::consts::EXE_SUFFIX));
-    run(Command::new(binary).arg("demo").args(args))
+    become_it(Command::new(binary).arg("demo").args(args))
+}
+
+/// Runs a command in place of this process, so that signals reach it and its exit code is ours.
+#[cfg(unix)]
+fn become_it(command: &mut Command) -> anyhow::Result<()> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(error).with_context(|| format!("cannot start `{}`", show(command)))
+}
+
+/// Runs a command as the last thing done.
+#[cfg(not(unix))]
+fn become_it(command: &mut Command) -> anyhow::Result<()> {
+    run(command)
 }
 
 /// Runs the divan benchmarks of all crates that have them.
@@ -77,6 +90,18 @@ fn bench(args: &[String]) -> anyhow::Result<()> {
 fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // `cargo run` describes xtask in the environment. Build scripts watch these variables: with them, every change
+    // between `cargo build` and `cargo xtask` would build half of the dependencies again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+            || text == "OUT_DIR"
+        {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

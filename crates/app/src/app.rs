@@ -81,6 +81,11 @@ impl App {
         self.inner.registry.usage()
     }
 
+    /// Number of databases that could not be opened when they were asked for last.
+    pub fn unreadable(&self) -> usize {
+        self.inner.registry.unreadable()
+    }
+
     /// Who a bearer key belongs to, as far as this process knows.
     pub fn authenticate(&self, bearer: &[u8]) -> Result<Arc<Principal>, AppError> {
         self.inner.catalogue.authenticate(bearer)

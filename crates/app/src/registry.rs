@@ -147,6 +147,7 @@ impl Registry {
     pub(crate) async fn close(&self, id: &DatabaseId) {
         let Some(slot) = self.slots.load().get(id).cloned() else { return };
         let _alone = slot.single_flight.lock().await;
+        *slot.failed.lock() = None;
         if let Some(database) = slot.open.swap(None) {
             database.poison();
             while !database.is_quiet() {
@@ -173,6 +174,11 @@ impl Registry {
     pub(crate) fn usage(&self) -> (usize, usize) {
         let open = self.all_open();
         (open.len(), open.iter().map(|(_, database)| database.heap_bytes()).sum())
+    }
+
+    /// Number of databases that could not be opened when they were asked for last.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.slots.load().values().filter(|slot| slot.failed.lock().is_some()).count()
     }
 
     /// Keeps memory and handles within their limits, and does the stores' idle work. Blocks; called about once a

@@ -80,9 +80,13 @@ impl Session {
         &self.principal
     }
 
-    /// Whether the key still stands, for answers that go on for long.
+    /// Whether the key still stands and the database is the one that is served, for answers that go on for long.
     pub fn still_valid(&self) -> bool {
-        self.app.catalogue.view().still_valid(&self.principal, self.app.host.now_ms())
+        let view = self.app.catalogue.view();
+        // A database that was given up for one opened afresh publishes nothing any more.
+        !self.database.is_poisoned()
+            && view.is_active(self.database.id.as_str())
+            && view.still_valid(&self.principal, self.app.host.now_ms())
     }
 
     /// Refuses everybody but `admin` (rest-api.md §9).

@@ -174,12 +174,19 @@ fn http_config(settings: &Settings, app: &App, metrics: Option<PrometheusHandle>
     let render = metrics.map(|handle| -> boobook_http::RenderMetrics {
         Arc::new(move || {
             let (databases, bytes) = app.usage();
-            format!(
-                "{}# HELP boobook_databases_open Databases in memory.\n# TYPE boobook_databases_open gauge\n\
-                 boobook_databases_open {databases}\n# HELP boobook_databases_bytes Memory they take.\n\
-                 # TYPE boobook_databases_bytes gauge\nboobook_databases_bytes {bytes}\n",
-                handle.render()
-            )
+            let mut text = handle.render();
+            for (name, help, value) in [
+                ("boobook_databases_open", "Databases in memory.", databases),
+                ("boobook_databases_bytes", "Memory they take.", bytes),
+                (
+                    "boobook_databases_unreadable",
+                    "Databases that could not be opened when asked for last.",
+                    app.unreadable(),
+                ),
+            ] {
+                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+            }
+            text
         })
     });
     HttpConfig {

@@ -133,6 +133,10 @@ impl Inner {
             Some(counted) => counted,
             None => return ApiError::new(ErrorCode::TooManyRequests).retry_after(1).into_response(),
         };
+        if !is_text(request.uri().path()) {
+            let problem = "the path is not UTF-8: encode the bytes of its UTF-8 form, such as %C3%BC for ü";
+            return ApiError::with_message(ErrorCode::BadRequest, problem).into_response();
+        }
         let mut router = self.router.clone();
         match AssertUnwindSafe(router.call(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
@@ -239,6 +243,12 @@ fn error_answer(error: &ApiError, request_id: &str) -> Response<Body> {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// Whether a path names something once it is decoded. Routing would refuse it too, in words of its own.
+fn is_text(path: &str) -> bool {
+    memchr::memchr(b'%', path.as_bytes()).is_none()
+        || percent_encoding::percent_decode_str(path).decode_utf8().is_ok()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -170,7 +170,22 @@ pub(crate) struct Error {
 /// The document without its paths; those come from the handlers.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "boobook", description = "The Ninox Private Cloud API, self-hosted.", license(name = "Apache-2.0")),
+    info(
+        title = "boobook",
+        description = "The Ninox Private Cloud API, self-hosted.\n\nEvery request carries a key that \
+            `boobook key create` printed. To try requests here, press *Authorize* and paste one.",
+        license(name = "Apache-2.0")
+    ),
+    // In this order they are shown.
+    tags(
+        (name = "Teams", description = "Who works together"),
+        (name = "Databases", description = "What a team keeps, each with a schema of its own"),
+        (name = "Tables", description = "The kinds of records of a database"),
+        (name = "Fields", description = "What a record of a table holds"),
+        (name = "Records", description = "Reading and writing"),
+        (name = "Changes", description = "What happened since, asked for or as a live stream"),
+        (name = "Server", description = "Health and metrics, without a key"),
+    ),
     components(schemas(Error)),
     security(("key" = [])),
     modifiers(&BearerKey)
@@ -185,5 +200,29 @@ impl Modify for BearerKey {
         let scheme =
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key")).build();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    /// The first line of a handler's documentation is its title wherever the document is shown: a whole sentence,
+    /// as plain text.
+    #[test]
+    fn every_operation_has_a_title_and_a_known_tag() {
+        let document = serde_json::to_value(crate::openapi()).unwrap();
+        let tags: Vec<&Value> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+        let mut seen = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let title = operation["summary"].as_str().unwrap_or_default();
+                let whole = title.ends_with('.') && !title.contains('`') && title.len() < 100;
+                assert!(whole, "{method} {path}: {title:?}");
+                assert!(tags.contains(&&operation["tags"][0]), "{method} {path}: {}", operation["tags"]);
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "{seen} operations");
     }
 }

@@ -101,7 +101,10 @@ pub(crate) fn routes(api: Api) -> Router {
     let (router, document) = documented().split_for_parts();
     let mut router = router.with_state(api);
     if docs {
-        router = router.merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document));
+        let shown =
+            utoipa_swagger_ui::Config::default().try_it_out_enabled(true).display_request_duration(true);
+        let pages = utoipa_swagger_ui::SwaggerUi::new("/docs").config(shown).url("/openapi.json", document);
+        router = router.merge(pages);
     }
     router
         .fallback(|| async { ApiError::new(ErrorCode::EndpointNotFound) })

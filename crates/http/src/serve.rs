@@ -72,7 +72,10 @@ pub fn tls_config(chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<rustls::Server
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|e| format!("certificate and key cannot be used: {e}"))?;
+        .map_err(|e| match e {
+            rustls::Error::InconsistentKeys(_) => "the key is not that of the certificate".to_owned(),
+            other => format!("certificate and key cannot be used: {other}"),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -159,6 +162,9 @@ fn builder(config: &ListenConfig) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
+        // A client that has sent all it has to say (`nc -N`) still waits for its answer. One that is gone is
+        // noticed when it is written to.
+        .half_close(true)
         // hyper wants room for at least 8 KiB; a target alone may be 64 KiB.
         .max_buf_size(config.header_bytes_max.max(80 << 10));
     builder

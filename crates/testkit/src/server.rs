@@ -133,8 +133,11 @@ impl Installation {
             thread::spawn(move || follow(BufReader::new(stderr), &log, &found));
         }
         let mut server = Server { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), log, done: None };
-        match address.recv_timeout(PATIENCE) {
-            Ok(addr) => server.addr = addr,
+        let tls = match address.recv_timeout(PATIENCE) {
+            Ok((addr, tls)) => {
+                server.addr = addr;
+                tls
+            }
             Err(_) => {
                 let mut status = None;
                 let start = Instant::now();
@@ -149,8 +152,11 @@ impl Installation {
                     server.log()
                 ));
             }
+        };
+        // What it says over TLS is for a client that knows TLS; the port is open by now.
+        if !tls {
+            server.wait_ready()?;
         }
-        server.wait_ready()?;
         Ok(server)
     }
 }
@@ -165,16 +171,20 @@ fn id_of(printed: &str) -> String {
     value["id"].as_str().expect("what was created is printed with its id").to_owned()
 }
 
-/// Collects the log and reports the address from the line `boobook listens on http://127.0.0.1:PORT`.
-fn follow(lines: impl BufRead, log: &Mutex<String>, found: &mpsc::Sender<SocketAddr>) {
+/// Collects the log and reports the address from the line `boobook listens on http://127.0.0.1:PORT` (or https).
+fn follow(lines: impl BufRead, log: &Mutex<String>, found: &mpsc::Sender<(SocketAddr, bool)>) {
     for line in lines.split(b'\n') {
         let Ok(line) = line else { break };
         let line = String::from_utf8_lossy(&line);
-        if let Some((_, rest)) = line.split_once("listens on http://") {
-            let address: String =
-                rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+        if let Some((_, url)) = line.split_once("listens on http") {
+            let tls = url.starts_with('s');
+            let address: String = url
+                .trim_start_matches(['s', ':', '/'])
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
+                .collect();
             if let Ok(address) = address.parse() {
-                let _ = found.send(address);
+                let _ = found.send((address, tls));
             }
         }
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -271,6 +281,13 @@ impl Server {
             assert!(start.elapsed() < PATIENCE, "the server ignores SIGTERM:\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// How the process ended, once it has been told to; waits for it.
+    pub fn terminated(mut self) -> ExitStatus {
+        let status = self.child.wait().expect("the server's end can be waited for");
+        self.done = Some(status);
+        status
     }
 
     /// Whether the process still runs.

@@ -120,12 +120,18 @@ impl View {
         self.databases.iter().filter(move |d| d.team == team && d.state == DatabaseState::Active)
     }
 
+    /// Whether the database of an id is there to be used.
+    pub(crate) fn is_active(&self, id: &str) -> bool {
+        let at = self.databases.binary_search_by(|d| d.id.as_str().cmp(id));
+        at.is_ok_and(|at| self.databases[at].state == DatabaseState::Active)
+    }
+
     /// Whether a principal made earlier still stands: its key is there, unchanged, and not expired.
     pub fn still_valid(&self, principal: &Principal, now_ms: i64) -> bool {
         self.keys
-            .iter()
-            .find(|k| k.id == principal.key.as_str())
-            .and_then(|k| k.hash_bytes())
+            .binary_search_by(|k| k.id.as_str().cmp(principal.key.as_str()))
+            .ok()
+            .and_then(|at| self.keys[at].hash_bytes())
             .and_then(|hash| self.principals.get(&hash))
             .is_some_and(|p| **p == *principal && p.expires_at_ms.is_none_or(|at| now_ms < at))
     }

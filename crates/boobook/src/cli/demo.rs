@@ -53,11 +53,12 @@ fn welcome(demo: &demo::Demo, url: &str) -> String {
          curl {auth} \"{base}/tables/Contact/records?perPage=2\"\n  \
          curl {auth} {base}/tables/Contact/records -d '{{\"fields\":{{\"First name\":\"Jane\",\"Last name\":\"Doe\"}}}}'\n  \
          curl {auth} \"{base}/changes?sinceSq=0&limit=2\"\n  \
-         curl -N {auth} \"{base}/changes?live=T\"\n\n\
+         curl -N {auth} \"{base}/changes?live=T&sinceSq={}\"\n\n\
          API documentation: {url}/docs\n",
         demo::TEAM,
         demo.admin_key,
         demo.reader_key,
+        demo.seq,
     );
     text
 }

@@ -34,6 +34,48 @@ fn flag_before_variable_before_file_before_default() {
     assert_eq!(settings.limits.body_bytes_max, Limits::default().body_bytes_max);
 }
 
+/// Three values of a setting, as text, that differ from each other and from the default.
+fn three_values(path: &str, default: &toml::Value) -> [String; 3] {
+    let three = |texts: [&str; 3]| texts.map(str::to_owned);
+    match (path, default) {
+        ("log.format", _) => three(["json", "text", "json"]),
+        ("compat.unknown_field_status", _) => three(["500", "400", "500"]),
+        (_, toml::Value::Integer(number)) => [1, 2, 3].map(|n| (number + n).to_string()),
+        (_, toml::Value::Boolean(yes)) => [!yes, *yes, !yes].map(|yes| yes.to_string()),
+        _ => three(["one", "two", "three"]),
+    }
+}
+
+#[test]
+fn every_setting_comes_from_file_variable_and_flag() {
+    // Both or none: with the pair in place, each of them can be set.
+    let tls = TlsSettings { cert: Some("c".into()), key: Some("k".into()) };
+    let defaults = toml::Table::try_from(Settings { tls, ..Settings::default() }).unwrap();
+    let at = |table: &toml::Table, path: &str| match path.split_once('.') {
+        Some((section, name)) => table[section][name].clone(),
+        None => table[path].clone(),
+    };
+    let keys = keys::all();
+    assert!(keys.len() > 30, "{} settings", keys.len());
+    for key in keys {
+        let values = three_values(&key.path, &at(&defaults, &key.path));
+        let mut file = defaults.clone();
+        key.put(&mut file, &values[0]).unwrap();
+        let file = file.to_string();
+        let variable = [(key.variable.as_str(), values[1].as_str())];
+        let flag = [(key.path.as_str(), values[2].as_str())];
+        for (n, loaded) in [load(&file, &[], &[]), load(&file, &variable, &[]), load(&file, &variable, &flag)]
+            .into_iter()
+            .enumerate()
+        {
+            let loaded = toml::Table::try_from(loaded.unwrap()).unwrap();
+            let mut wanted = defaults.clone();
+            key.put(&mut wanted, &values[n]).unwrap();
+            assert_eq!(at(&loaded, &key.path), at(&wanted, &key.path), "{} by source {n}", key.path);
+        }
+    }
+}
+
 #[test]
 fn an_empty_variable_is_none() {
     assert_eq!(load("", &[("BOOBOOK_LISTEN", "")], &[]).unwrap().listen, Settings::default().listen);

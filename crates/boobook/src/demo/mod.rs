@@ -32,6 +32,8 @@ pub(crate) struct Demo {
     /// The keys are new with each start: only their hashes are kept.
     pub(crate) admin_key: String,
     pub(crate) reader_key: String,
+    /// The database's last change, where a listener starts that does not want to hear all that was before.
+    pub(crate) seq: u64,
     /// Whether the workspace was made now, not at an earlier start.
     pub(crate) is_new: bool,
 }
@@ -46,7 +48,8 @@ pub(crate) async fn prepare(app: &App, contacts: usize) -> anyhow::Result<Demo> 
     let reader_key = fresh_key(app, &team, READER_KEY, true)?;
     let admin = app.authenticate(admin_key.as_bytes())?;
     let (database, is_new) = database(app, &admin, &team, contacts).await?;
-    Ok(Demo { team, database, admin_key, reader_key, is_new })
+    let seq = app.session(&admin, &team, &database).await?.snapshot().sq.0;
+    Ok(Demo { team, database, admin_key, reader_key, seq, is_new })
 }
 
 /// A new key of that name; earlier ones of the name end.

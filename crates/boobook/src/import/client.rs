@@ -115,7 +115,8 @@ impl Client {
     pub(crate) fn create_records(&self, table: &Table, body: &[u8], salt: &str) -> anyhow::Result<Vec<u64>> {
         let path = format!("/tables/{}/records", segment(&table.id));
         let mut hash = Sha256::new();
-        for part in [self.database.as_bytes(), table.id.as_bytes(), salt.as_bytes(), body] {
+        // The database is not in it: keys are kept by database, and it may be named by id or by name.
+        for part in [table.id.as_bytes(), salt.as_bytes(), body] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

@@ -1,6 +1,6 @@
 //! Live changes as server-sent events: each item is an event whose id is its position in the feed.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{
     body::Body,
@@ -19,13 +19,16 @@ use crate::{
     router::Api,
 };
 
+/// How often a stream without changes asks whether its key and its database are still there.
+const STILL_VALID_EVERY: Duration = Duration::from_millis(500);
+
 struct Live {
     session: Session,
     table: Option<String>,
     since: Sq,
     limit: usize,
     published: watch::Receiver<Sq>,
-    heartbeat: std::time::Duration,
+    heartbeat: Duration,
     closing: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
     started: bool,
@@ -69,11 +72,12 @@ pub(super) fn stream(
 }
 
 impl Live {
-    /// The next bytes to send; `None` ends the stream: the key is dead, or the server is going down.
+    /// The next bytes to send; `None` ends the stream: key or database are gone, or the server is going down.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.started, true) {
             return Some(Bytes::from_static(b"retry: 1000\n\n"));
         }
+        let mut heartbeat = pin!(tokio::time::sleep(self.heartbeat));
         loop {
             if *self.closing.borrow() || !self.session.still_valid() {
                 return None;
@@ -97,10 +101,16 @@ impl Live {
                 }
                 return Some(out.into());
             }
+            if changes.page.more {
+                // All of this page was of tables that are not for this key; what follows may be.
+                tokio::task::yield_now().await;
+                continue;
+            }
             tokio::select! {
                 changed = self.published.changed() => changed.ok()?,
                 _ = self.closing.changed() => return None,
-                () = tokio::time::sleep(self.heartbeat) => return Some(Bytes::from_static(b": still here\n\n")),
+                () = &mut heartbeat => return Some(Bytes::from_static(b": still here\n\n")),
+                () = tokio::time::sleep(STILL_VALID_EVERY) => {}
             }
         }
     }

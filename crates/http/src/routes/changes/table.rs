@@ -14,7 +14,7 @@ use crate::{
     router::Api,
 };
 
-/// As `…/changes` of the database, for one table.
+/// As the changes of the database, for one table.
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/changes", tag = "Changes",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("sinceSq" = Option<u64>, Query, description = "Only changes after this"),

@@ -14,7 +14,9 @@ use crate::{
     routes::{object, string, to_json},
 };
 
-/// Makes a database, empty or with a schema (the object `GET …/schema` answers). Needs the admin role.
+/// Makes a database, empty or with a schema.
+///
+/// The schema is the object that `GET …/schema` answers. Needs the admin role.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases", tag = "Databases", request_body = NewDatabase,
     params(("teamid" = String, Path, description = "Team id, or its name where that is unique")),
     responses((status = 200, description = "The new database", body = Named)))]

@@ -15,7 +15,9 @@ use crate::{
     wire::table::write_field,
 };
 
-/// Adds a field to a table. A `ref` brings its 1:N field in the target table with it. Needs the admin role.
+/// Adds a field to a table.
+///
+/// A `ref` brings its 1:N field in the target table with it. Needs the admin role.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/fields", tag = "Fields",
     request_body = NewField,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),

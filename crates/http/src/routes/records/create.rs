@@ -17,8 +17,9 @@ use crate::{
     wire::input::{is_look_up, read_records},
 };
 
-/// Creates, changes and upserts records, one object or a list in any mix, whole or not at all. An object with
-/// `filters` only is a look-up.
+/// Creates, changes and upserts records.
+///
+/// One object or a list, in any mix, whole or not at all. An object with `filters` only is a look-up.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
     request_body = Vec<RecordInput>,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),

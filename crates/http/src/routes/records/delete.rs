@@ -16,7 +16,9 @@ use crate::{
     routes::json_at,
 };
 
-/// Deletes a record; clears references to it, and deletes its sub-records where the relation is a composition.
+/// Deletes a record.
+///
+/// References to it are cleared; its sub-records are deleted with it where the relation is a composition.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}", tag = "Records",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("If-Match" = Option<u64>, Header, description = "412 unless the record has this sequence")),

@@ -41,7 +41,7 @@ pub(crate) async fn delete_records(
     Ok(json_at(answer.sq, answer.body))
 }
 
-/// As `DELETE …/records`, for clients that cannot send a body with DELETE.
+/// As DELETE …/records, for clients that cannot send a body with DELETE.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/delete", tag = "Records",
     request_body = Vec<u32>,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),

@@ -13,7 +13,7 @@ use crate::{
     router::Api,
 };
 
-/// The first record (by id) that passes the filters, else `null`.
+/// The first record (by id) that passes the filters, else null.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/record", tag = "Records",
     request_body = LookUp,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),

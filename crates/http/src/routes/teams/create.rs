@@ -10,7 +10,9 @@ use crate::{
     routes::{object, string, to_json},
 };
 
-/// Makes a team. Needs the admin role in some team; the key sees the new team as admin.
+/// Makes a team.
+///
+/// Needs the admin role in some team; the key sees the new team as admin.
 #[utoipa::path(post, path = "/v1/teams", tag = "Teams", request_body = NewTeam,
     responses((status = 200, description = "The new team", body = Named)))]
 pub(crate) async fn create_team(
