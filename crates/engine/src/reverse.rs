@@ -1,13 +1,15 @@
 //! Who refers to a record: for each `ref` field, from a target's id to the ids of the records that name it.
 //!
-//! It is kept with every write, since NX walks it constantly. A chunk covers 1,024 targets: a compact base that
-//! versions share, and a short sorted list of what came and went since. When the list is full the base is
-//! rewritten, so that a write costs microseconds even where a million records refer to one.
+//! It is kept with every write, since NX walks it constantly. A chunk covers 1,024 targets: compact bases that
+//! versions share, and a short sorted list of what came and went since. When the list is full the bases it touches
+//! are rewritten, the others stay, so that a write costs microseconds even where a million records refer to one.
 
 use std::sync::Arc;
 
-/// Changes a chunk collects before its base is rewritten.
+/// Changes a chunk collects before its bases are rewritten.
 const PATCHES_MAX: usize = if cfg!(test) { 6 } else { 256 };
+/// Pairs a base holds at most; what writing back the changes of a chunk copies for each that one falls into.
+const BASE_PAIRS_MAX: usize = if cfg!(test) { 8 } else { 512 };
 /// Chunks below one branch.
 const BRANCH: usize = 64;
 
@@ -23,7 +25,10 @@ type Branch = Vec<Option<Arc<Chunk>>>;
 
 #[derive(Clone, Default)]
 struct Chunk {
-    base: Arc<Base>,
+    /// Ascending, none empty: the referrers of one key may lie in several.
+    bases: Arc<Vec<Arc<Base>>>,
+    /// Of the bases and their list.
+    base_bytes: usize,
     /// Ascending by key and referrer, each pair once.
     patches: Vec<Patch>,
 }
@@ -55,9 +60,9 @@ impl Base {
     }
 
     /// From pairs ascending by key and referrer.
-    fn collect(len: usize, pairs: impl Iterator<Item = (u16, u32)>) -> Self {
-        let mut base = Self { keys: Vec::new(), starts: Vec::new(), rids: Vec::with_capacity(len) };
-        for (key, rid) in pairs {
+    fn collect(pairs: &[(u16, u32)]) -> Self {
+        let mut base = Self { rids: Vec::with_capacity(pairs.len()), ..Self::default() };
+        for &(key, rid) in pairs {
             if base.keys.last() != Some(&key) {
                 base.keys.push(key);
                 base.starts.push(base.rids.len() as u32);
@@ -68,6 +73,11 @@ impl Base {
         base.keys.shrink_to_fit();
         base.starts.shrink_to_fit();
         base
+    }
+
+    /// The last pair.
+    fn last(&self) -> Option<(u16, u32)> {
+        Some((*self.keys.last()?, *self.rids.last()?))
     }
 
     fn pairs(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
@@ -81,11 +91,19 @@ impl Base {
 }
 
 impl Chunk {
+    /// From pairs ascending by key and referrer.
+    fn of(pairs: &[(u16, u32)]) -> Self {
+        Self::from_bases(pairs.chunks(BASE_PAIRS_MAX).map(|some| Arc::new(Base::collect(some))).collect())
+    }
+
+    fn from_bases(bases: Vec<Arc<Base>>) -> Self {
+        let each = size_of::<Arc<Base>>() + size_of::<Base>();
+        let base_bytes = bases.iter().map(|base| base.heap_bytes() + each).sum();
+        Self { bases: Arc::new(bases), base_bytes, patches: Vec::new() }
+    }
+
     fn heap_bytes(&self) -> usize {
-        self.base.heap_bytes()
-            + self.patches.capacity() * size_of::<Patch>()
-            + size_of::<Self>()
-            + size_of::<Base>()
+        self.base_bytes + self.patches.capacity() * size_of::<Patch>() + size_of::<Self>()
     }
 
     /// Notes a pair that is new, or one that is there and goes.
@@ -99,21 +117,50 @@ impl Chunk {
             Err(at) => self.patches.insert(at, Patch { rid, key, added }),
         }
         if self.patches.len() > PATCHES_MAX {
-            let len = self.base.rids.len() + self.patches.len();
-            self.base = Arc::new(Base::collect(len, merge(self.base.pairs(), &self.patches)));
-            self.patches = Vec::new();
+            self.write_back();
         }
     }
 
+    /// Puts the patches into the bases they fall into; the others stay as they are.
+    fn write_back(&mut self) {
+        let mut bases = Vec::with_capacity(self.bases.len() + 1);
+        let mut patches = &self.patches[..];
+        let nothing = Arc::default();
+        // The last base takes all that is left; where there is none yet, an empty one does.
+        let count = self.bases.len().max(1);
+        for (at, base) in self.bases.iter().chain(self.bases.is_empty().then_some(&nothing)).enumerate() {
+            let own = if at + 1 == count {
+                patches.len()
+            } else {
+                patches.partition_point(|p| Some((p.key, p.rid)) <= base.last())
+            };
+            let (own, rest) = patches.split_at(own);
+            patches = rest;
+            if own.is_empty() {
+                bases.push(Arc::clone(base));
+                continue;
+            }
+            let pairs: Vec<_> = merge(base.pairs(), own).collect();
+            // In equal parts, or the one after a full base would be a sliver.
+            let parts = pairs.len().div_ceil(BASE_PAIRS_MAX).max(1);
+            let part = pairs.len().div_ceil(parts).max(1);
+            bases.extend(pairs.chunks(part).map(|some| Arc::new(Base::collect(some))));
+        }
+        *self = Self::from_bases(bases);
+    }
+
     fn list(&self, key: u16, out: &mut Vec<u32>) {
-        let base = self.base.of(key);
         let from = self.patches.partition_point(|p| p.key < key);
         let patches = &self.patches[from..];
         let patches = &patches[..patches.partition_point(|p| p.key == key)];
+        let from = self.bases.partition_point(|base| base.last() < Some((key, 0)));
+        let having =
+            self.bases[from..].iter().take_while(|base| base.keys.first().is_some_and(|&k| k <= key));
         if patches.is_empty() {
-            out.extend_from_slice(base);
+            having.for_each(|base| out.extend_from_slice(base.of(key)));
         } else {
-            out.extend(merge(base.iter().map(|&rid| (key, rid)), patches).map(|(_, rid)| rid));
+            let pairs = having.flat_map(|base| base.of(key)).map(|&rid| (key, rid));
+            out.extend(merge(pairs, patches).map(|(_, rid)| rid));
         }
     }
 }
@@ -145,9 +192,8 @@ impl Reverse {
         pairs.sort_unstable();
         let mut reverse = Self::default();
         for group in pairs.chunk_by(|a, b| a.0 >> 10 == b.0 >> 10) {
-            let base =
-                Base::collect(group.len(), group.iter().map(|&(target, rid)| ((target & 1023) as u16, rid)));
-            let chunk = Chunk { base: Arc::new(base), patches: Vec::new() };
+            let pairs: Vec<_> = group.iter().map(|&(target, rid)| ((target & 1023) as u16, rid)).collect();
+            let chunk = Chunk::of(&pairs);
             reverse.heap_bytes += chunk.heap_bytes();
             *reverse.slot(group[0].0) = Some(Arc::new(chunk));
         }
