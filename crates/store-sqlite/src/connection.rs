@@ -34,7 +34,8 @@ pub(crate) fn connect(file: &DataFile) -> Result<Connection, StoreError> {
 /// one that writes.
 pub(crate) fn make_writer(conn: &Connection, file: &DataFile) -> Result<(), StoreError> {
     let writing = |e: rusqlite::Error| file.error(&e, During::Writing);
-    conn.execute_batch("pragma page_size = 8192;").map_err(writing)?;
+    // Commits of some records change as many pages, each of which goes into the log whole (docs/design/002-store.md).
+    conn.execute_batch("pragma page_size = 4096;").map_err(writing)?;
     let mode: String = conn.query_row("pragma journal_mode = wal", [], |row| row.get(0)).map_err(writing)?;
     if mode != "wal" {
         return Err(StoreError::Failed(format!(

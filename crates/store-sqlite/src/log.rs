@@ -16,15 +16,15 @@ use crate::directory::companion;
 use crate::error::DataFile;
 
 /// The log is copied into the file in idle times ([`boobook_store::DatabaseStore::maintain`]); a commit does it
-/// itself only when the log has grown to that many pages: somewhat less than [`LOG_BYTES_MAX`], so that the file
-/// keeps its length when SQLite begins it anew.
-const LOG_PAGES_MAX: i32 = 8_000;
+/// itself only when the log holds that much: somewhat less than [`LOG_BYTES_MAX`], so that the file keeps its length
+/// when SQLite begins it anew.
+const USED_BYTES_MAX: u64 = 62 << 20;
 
 /// A longer log (of one large commit) is cut to this when SQLite begins it anew.
 pub(crate) const LOG_BYTES_MAX: u64 = 64 << 20;
 
-/// A page and SQLite's header of it in the log.
-const FRAME_BYTES: u64 = 8_192 + 24;
+/// SQLite's header of a page in the log.
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// The log grows by as much as it holds, within these: a database that is hardly written to stays small, and no
 /// commit waits for more than a millisecond's worth of zeros.
@@ -33,6 +33,7 @@ const GROWTH_BYTES_MAX: u64 = 1 << 20;
 
 struct Log {
     path: PathBuf,
+    frame_bytes: u64,
     pages: i32,
     /// Length of the file, as far as we know.
     length_bytes: u64,
@@ -40,7 +41,13 @@ struct Log {
 
 /// From now on the connection sees to its log after each commit, in place of SQLite's automatic checkpoint.
 pub(crate) fn keep_long(conn: &mut Connection, file: &DataFile) -> rusqlite::Result<()> {
-    let mut log = Log { path: companion(&file.path, "-wal"), pages: 0, length_bytes: 0 };
+    let page_bytes: u32 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let mut log = Log {
+        path: companion(&file.path, "-wal"),
+        frame_bytes: u64::from(page_bytes) + FRAME_HEADER_BYTES,
+        pages: 0,
+        length_bytes: 0,
+    };
     conn.wal_hook(Some(move |wal: &mut Wal, pages| {
         log.after_commit(wal, pages);
         // An error here would be the commit's, which is done.
@@ -50,7 +57,8 @@ pub(crate) fn keep_long(conn: &mut Connection, file: &DataFile) -> rusqlite::Res
 
 impl Log {
     fn after_commit(&mut self, wal: &mut Wal, pages: i32) {
-        if pages >= LOG_PAGES_MAX {
+        let used_bytes = u64::try_from(pages).unwrap_or(0) * self.frame_bytes;
+        if used_bytes >= USED_BYTES_MAX {
             // If somebody reads it, it stays and the next commit tries again, as SQLite's own checkpoint does.
             let _ = wal.checkpoint();
             return;
@@ -60,7 +68,6 @@ impl Log {
             self.length_bytes = 0;
         }
         self.pages = pages;
-        let used_bytes = u64::try_from(pages).unwrap_or(0) * FRAME_BYTES;
         let growth_bytes = used_bytes.clamp(GROWTH_BYTES_MIN, GROWTH_BYTES_MAX);
         let wanted_bytes = (used_bytes + growth_bytes / 4).min(LOG_BYTES_MAX);
         if self.length_bytes < wanted_bytes {

@@ -102,14 +102,16 @@ fn a_log_with_room_ahead_is_read_to_its_last_commit() {
     let database = place.store.open_database(&id).unwrap();
     let log = place.file("good").with_extension("db-wal");
     let crashed = place.file("other").with_extension("db-wal");
-    for base in 1..=40 {
+    for base in 1..=80 {
         write(&*database, base, 30_000).unwrap();
         fs::copy(place.file("good"), place.file("other")).unwrap();
         fs::copy(&log, &crashed).unwrap();
         assert!(fs::read(&crashed).unwrap().ends_with(&[0; 10_000]), "zeros at {base}");
         assert_eq!(load(&place.store, "other").unwrap().seq, Sq(base + 1));
     }
-    assert!(fs::metadata(&log).unwrap().len() > 1 << 20);
+    // It grew several times meanwhile.
+    let length_bytes = fs::metadata(&log).unwrap().len();
+    assert!(length_bytes > 600_000, "{length_bytes}");
 }
 
 #[test]
