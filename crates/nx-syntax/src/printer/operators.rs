@@ -41,7 +41,9 @@ impl Printer<'_> {
                 self.expr(value, Level::Assign);
             }
             ExprKind::Order(order) => {
-                self.present(&order.source, if stored { Level::Or } else { Level::Order });
+                // `delete` and `select` would take the order for their own.
+                let is_order = matches!(order.source.kind, ExprKind::Order(_));
+                self.present(&order.source, if is_order { Level::Order } else { Level::Or });
                 self.order_key(&order.key);
             }
             _ => {}
