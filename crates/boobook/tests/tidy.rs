@@ -42,6 +42,7 @@ fn crates() -> Vec<String> {
 /// Crates of ours each crate may depend on (ARCHITECTURE.md, "The crates").
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("nx-syntax", &[]),
     ("engine", &["model"]),
     ("store", &["model"]),
     ("store-sqlite", &["model", "store"]),
@@ -87,6 +88,11 @@ const MUST_NOT: &[(&str, &[&str], &[&str])] = &[
     ("model", &["tokio", "axum", "rusqlite", "getrandom"], &["std::fs", "std::net", "SystemTime", "Instant"]),
     (
         "engine",
+        &["tokio", "axum", "rusqlite", "getrandom"],
+        &["std::fs", "std::net", "SystemTime", "Instant"],
+    ),
+    (
+        "nx-syntax",
         &["tokio", "axum", "rusqlite", "getrandom"],
         &["std::fs", "std::net", "SystemTime", "Instant"],
     ),
