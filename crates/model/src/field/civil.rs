@@ -54,7 +54,7 @@ fn put_two(text: &mut [u8], at: usize, n: u32) {
 }
 
 /// Appends `YYYY-MM-DD` of an instant's UTC day, within [`INSTANT_MS_MIN`] and [`INSTANT_MS_MAX`].
-pub(super) fn write_date(ms: i64, out: &mut Vec<u8>) {
+pub fn write_date(ms: i64, out: &mut Vec<u8>) {
     let since_year_1 = (ms.clamp(INSTANT_MS_MIN, INSTANT_MS_MAX) - INSTANT_MS_MIN) as u64;
     let (year, month, day) = civil_from_days((since_year_1 / DAY_MS as u64) as u32);
     let mut text = *b"0000-00-00";
@@ -90,7 +90,7 @@ pub(super) fn write_fraction(ms: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends `hh:mm:ss[.SSS]` of a time of day.
-pub(super) fn write_clock(ms_of_day: i64, out: &mut Vec<u8>) {
+pub fn write_clock(ms_of_day: i64, out: &mut Vec<u8>) {
     let mut text = *b"00";
     put_two(&mut text, 0, (ms_of_day as u64 / HOUR_MS as u64) as u32);
     out.extend_from_slice(&text);
@@ -98,7 +98,7 @@ pub(super) fn write_clock(ms_of_day: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends `h:mm:ss[.SSS]`, with `-` in front where negative; the hours have as many digits as they need.
-pub(super) fn write_interval(ms: i64, out: &mut Vec<u8>) {
+pub fn write_interval(ms: i64, out: &mut Vec<u8>) {
     if ms < 0 {
         out.push(b'-');
     }

@@ -17,7 +17,7 @@ mod time;
 
 use std::fmt;
 
-pub use civil::{parse_timestamp, write_timestamp};
+pub use civil::{parse_timestamp, write_clock, write_date, write_interval, write_timestamp};
 
 use crate::{Cell, Field, Json, StorageClass, Value, ValueError};
 

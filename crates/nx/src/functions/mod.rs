@@ -1,0 +1,72 @@
+//! Every built-in function (nx-language.md §4), a file a group.
+//!
+//! To add one: a [`FunctionDef`] in the `FUNCTIONS` of its group's file, with an example. The checker, the manual
+//! page, completion and the tests read it from there.
+
+pub mod arrays;
+#[cfg(test)]
+pub(crate) mod check;
+pub mod dates;
+pub mod json;
+pub mod numbers;
+pub mod outside;
+pub mod regex;
+pub mod screen;
+pub mod text;
+pub mod users;
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use crate::FunctionDef;
+
+/// All groups: a heading of the manual and its functions, in the order of the manual.
+pub const GROUPS: &[(&str, &[FunctionDef])] = &[
+    ("Numbers", numbers::FUNCTIONS),
+    ("Text", text::FUNCTIONS),
+    ("Regular expressions", regex::FUNCTIONS),
+    ("Dates and times", dates::FUNCTIONS),
+    ("Arrays", arrays::FUNCTIONS),
+    ("JSON", json::FUNCTIONS),
+    ("Users and environment", users::FUNCTIONS),
+    ("Files, web and mail", outside::FUNCTIONS),
+    ("Screen and devices", screen::FUNCTIONS),
+];
+
+/// The function of a name or alias.
+pub fn function(name: &str) -> Option<&'static FunctionDef> {
+    static BY_NAME: LazyLock<BTreeMap<&str, &FunctionDef>> = LazyLock::new(|| {
+        let named = |def: &'static FunctionDef| {
+            std::iter::once(def.name).chain(def.aliases.iter().copied()).map(move |name| (name, def))
+        };
+        all().flat_map(named).collect()
+    });
+    BY_NAME.get(name).copied()
+}
+
+/// All functions, in the order of the manual.
+pub fn all() -> impl Iterator<Item = &'static FunctionDef> {
+    GROUPS.iter().flat_map(|(_, functions)| functions.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Effect, signature};
+
+    #[test]
+    fn names_are_unique_signatures_readable_examples_there() {
+        let mut names = BTreeSet::new();
+        for def in all() {
+            for name in std::iter::once(&def.name).chain(def.aliases) {
+                assert!(names.insert(*name), "{name} is there twice");
+            }
+            assert!(!def.overloads.is_empty() && !def.doc.is_empty(), "{}", def.name);
+            assert!(def.effect > Effect::Reads || !def.examples.is_empty(), "{} has no example", def.name);
+            for overload in def.overloads {
+                assert!(signature::is_known(overload.signature), "{}: {}", def.name, overload.signature);
+            }
+        }
+    }
+}

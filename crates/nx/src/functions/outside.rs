@@ -1,0 +1,53 @@
+//! Functions that reach outside of the records: the web, mail, files, shares (nx-language.md §4.6, §4.7). The host does
+//! what it can; what it cannot is a clear error.
+
+use crate::{Context, Effect, FunctionDef, Overload, RunError, Value};
+
+macro_rules! outside {
+    ($($name:literal, $effect:ident, $signature:literal: $doc:literal;)+) => {
+        /// The group.
+        pub const FUNCTIONS: &[FunctionDef] = &[$(
+            FunctionDef::new(
+                $name,
+                &[Overload::nullable($signature, |cx, a| ask(cx, $name, a))],
+                $doc,
+                &[],
+            )
+            .effect(Effect::$effect),
+        )+];
+    };
+}
+
+outside! {
+    "appendTempFile", Outside, "any... -> any": "Appends to a file that is kept for a while.";
+    "createTempFile", Outside, "any, text -> any": "Makes a file that is kept for a while.";
+    "createTextFile", Writes, "record, any, text -> any": "Attaches a text file to a record.";
+    "createXLSX", Outside, "any... -> any": "Makes an Excel file.";
+    "createZipFile", Outside, "any, text -> any": "Makes a zip file of a record's files.";
+    "file", Volatile, "record, text -> any": "A file of a record, by name.";
+    "fileMetadata", Volatile, "any -> any": "Name, size, content type and dates of a file.";
+    "files", Volatile, "record -> [any]": "The files of a record.";
+    "fileUrl", Volatile, "record, text -> text": "Where a file of a record can be loaded.";
+    "http", Outside, "text, text, any?, any?, any? -> any": "Sends a request: method, address, headers, body, files. \
+        The answer is an object with `result` or `error`.";
+    "importFile", Writes, "record, text, text? -> any": "Loads a file from the web and attaches it to a record.";
+    "loadFileAsBase64", Volatile, "record, text -> text": "The bytes of a file as base64.";
+    "loadFileAsBase64URL", Volatile, "record, text -> text": "The bytes of a file as a data URL.";
+    "queryConnection", Outside, "text, text -> any": "Asks a database that is connected.";
+    "removeFile", Writes, "record, text -> void": "Removes a file of a record.";
+    "renameFile", Writes, "record, text, text -> void": "Renames a file of a record.";
+    "sendEmail", Outside, "any -> any": "Sends a message: `from`, `to`, `cc`, `bcc`, `replyTo`, `subject`, `text`, \
+        `html`, `attachments`.";
+    "shareFile", Outside, "record, text -> text": "Shares a file of a record; answers the address.";
+    "shareView", Outside, "text -> text": "Shares a view; answers the address.";
+    "unshareAllViews", Outside, "-> void": "Ends the sharing of all views.";
+    "unshareFile", Outside, "record, text -> void": "Ends the sharing of a file.";
+    "unshareView", Outside, "text -> void": "Ends the sharing of a view.";
+    "urlOf", Volatile, "any... -> text": "The address of a record or view in the web application.";
+    "validateXML", Outside, "text, text -> any": "Checks XML against a schema.";
+}
+
+fn ask(cx: &mut Context<'_>, name: &'static str, arguments: &[Value]) -> Result<Value, RunError> {
+    cx.step(1)?;
+    Ok(cx.host.outside(name, arguments)?)
+}

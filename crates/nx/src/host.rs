@@ -1,0 +1,169 @@
+//! What the language needs from the world around it. It has no clock, no randomness and no records of its own.
+
+use std::sync::Arc;
+
+use boobook_model::{Cell, RecordId, Schema, TableId, UserId};
+
+use crate::Value;
+
+/// Who made and changed a record, when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordMeta {
+    /// UTC milliseconds.
+    pub created_at_ms: i64,
+    /// User id.
+    pub created_by: Arc<str>,
+    /// UTC milliseconds.
+    pub modified_at_ms: i64,
+    /// User id.
+    pub modified_by: Arc<str>,
+    /// Sequence of the last change.
+    pub sq: u64,
+}
+
+/// A user of the workspace, as scripts see one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// Internal id.
+    pub id: UserId,
+    /// What people read.
+    pub name: Arc<str>,
+    /// E-mail address; empty for service users.
+    pub email: Arc<str>,
+    /// Roles, the first of which is `userRole()`.
+    pub roles: Vec<Arc<str>>,
+}
+
+/// A test of one stored field that the host may answer from its columns and indexes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The field's slot in its table.
+    pub slot: usize,
+    /// The test.
+    pub test: Test,
+}
+
+/// What [`Condition`] tests. Values are as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// Equals one of these; `None` is empty.
+    AnyOf(Vec<Option<boobook_model::Value>>),
+    /// Is a number or time that compares so; empty never does.
+    Less(f64),
+    /// As [`Test::Less`].
+    LessOrEqual(f64),
+    /// As [`Test::Less`].
+    Greater(f64),
+    /// As [`Test::Less`].
+    GreaterOrEqual(f64),
+    /// Is text that contains this, whatever the case of its letters.
+    Like(Arc<str>),
+    /// Is not what the test inside says.
+    Not(Box<Test>),
+}
+
+/// Why a host did not do what a script asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct HostError {
+    /// For the author of the script.
+    pub message: String,
+    /// The script may be run again later with success (a store that is away), so that no author need look at it.
+    pub is_transient: bool,
+}
+
+impl HostError {
+    /// The script asked for what cannot be.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_transient: false }
+    }
+}
+
+/// Records, users, time and chance for scripts. Implemented over snapshots and transactions, and by tests.
+pub trait Host {
+    /// The schema that the script was compiled against.
+    fn schema(&self) -> &Arc<Schema>;
+
+    /// Whether the caller may read a field that a script names only when it runs. What it names as it is written is
+    /// asked for before it runs; formulas read with the rights of who made them.
+    fn may_read(&self, _table: TableId, _slot: usize) -> bool {
+        true
+    }
+
+    /// Whether a record exists (and the caller may read it).
+    fn exists(&self, table: TableId, record: RecordId) -> bool;
+
+    /// A stored field of a record; `Empty` where the record does not exist.
+    fn cell(&self, table: TableId, record: RecordId, slot: usize) -> Cell<'_>;
+
+    /// Who made and changed a record; `None` where it does not exist.
+    fn meta(&self, table: TableId, record: RecordId) -> Option<RecordMeta>;
+
+    /// Appends the records of `table` whose reference in `slot` is `record`, ascending by id.
+    fn reverse(&self, table: TableId, slot: usize, record: RecordId, out: &mut Vec<RecordId>);
+
+    /// Records of a table that pass all conditions, ascending by id.
+    fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId>;
+
+    /// How many [`Self::select`] would find.
+    fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
+        self.select(table, conditions).len()
+    }
+
+    /// Appends a numeric field of each record; NaN where empty.
+    fn numbers(&self, table: TableId, slot: usize, records: &[RecordId], out: &mut Vec<f64>) {
+        out.extend(records.iter().map(|&record| match self.cell(table, record, slot) {
+            Cell::Number(n) => n,
+            Cell::Time(ms) => ms as f64,
+            _ => f64::NAN,
+        }));
+    }
+
+    /// Makes a record.
+    fn create(&mut self, _table: TableId) -> Result<RecordId, HostError> {
+        Err(read_only())
+    }
+
+    /// Sets or clears a stored field.
+    fn set(
+        &mut self,
+        _table: TableId,
+        _record: RecordId,
+        _slot: usize,
+        _value: Option<boobook_model::Value>,
+    ) -> Result<(), HostError> {
+        Err(read_only())
+    }
+
+    /// Deletes a record; one that does not exist is no error.
+    fn delete(&mut self, _table: TableId, _record: RecordId) -> Result<(), HostError> {
+        Err(read_only())
+    }
+
+    /// The instant of this run, the same for all of it.
+    fn now_ms(&self) -> i64;
+
+    /// A number from 0 to below 1, another each time.
+    fn random(&mut self) -> f64;
+
+    /// Who runs the script.
+    fn user(&self) -> &User;
+
+    /// All users of the workspace.
+    fn users(&self) -> &[User];
+
+    /// Ids of workspace and database, for `teamId()` and `databaseId()`.
+    fn place(&self) -> (&str, &str);
+
+    /// Notes what a script did that has no effect here: `alert("x")`.
+    fn log(&mut self, message: &str);
+
+    /// Functions that reach outside: `http`, `sendEmail`, files. By default none is there.
+    fn outside(&mut self, function: &'static str, _arguments: &[Value]) -> Result<Value, HostError> {
+        Err(HostError::new(format!("{function}() is not available on this server yet")))
+    }
+}
+
+fn read_only() -> HostError {
+    HostError::new("this script may only read")
+}

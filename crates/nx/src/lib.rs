@@ -1,0 +1,55 @@
+//! The NX language: what names mean, types, functions, evaluation (nx-language.md).
+//!
+//! It is *not* the syntax (that is `boobook-nx-syntax`) and no database: it does *no* I/O, has no clock and no
+//! randomness, and knows neither the engine's columns nor HTTP. All that comes through [`Host`].
+//!
+//! * [`Library`]: all scripts of a schema, compiled; [`Library::script`] compiles one of a request.
+//! * [`check`]: from a syntax tree to a program. [`ir`]: the program. `eval`: walks it.
+//! * [`functions`]: the built-in functions, a file a group. [`Value`], [`Type`]: what runs, what is known before.
+//! * [`Context`]: one run, its limits and what it has used.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use boobook_model::Schema;
+//! use boobook_nx::Library;
+//!
+//! let library = Library::compile(Arc::new(Schema::empty("Lager")));
+//! let checked = library.script("sum([1, 2, 3]) + 1", None);
+//! assert!(checked.is_sound());
+//! let broken = library.script("sum([1, 2, 3]", None);
+//! assert!(!broken.is_sound());
+//! ```
+
+mod arithmetic;
+pub mod check;
+mod compare;
+mod context;
+mod convert;
+mod error;
+mod eval;
+pub mod function;
+pub mod functions;
+mod host;
+pub mod ir;
+pub mod json;
+mod library;
+mod locale;
+mod moment;
+mod names;
+mod number_format;
+mod regex;
+mod shown;
+mod signature;
+mod types;
+mod value;
+
+pub use check::{Checked, Form, Reference};
+pub use context::{Context, Deferred, RunLimits};
+pub use error::{RunError, RunErrorKind};
+pub use function::{Effect, FunctionDef, Overload, Run};
+pub use host::{Condition, Host, HostError, RecordMeta, Test, User};
+pub use library::{Library, Problem, Trigger};
+pub use locale::{Language, Locale};
+pub use signature::{Param, ParamType, ResultType, Signature};
+pub use types::{Base, TextKind, Type};
+pub use value::{FieldRef, Object, Value};

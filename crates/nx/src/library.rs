@@ -1,0 +1,261 @@
+//! All scripts of a schema version, compiled: global code, formulas, triggers (nx-language.md §6).
+//!
+//! A script that does not compile never keeps a schema from loading. It is a [`Problem`], and comes to an error (a
+//! trigger) or to nothing (a formula).
+
+use std::{cell::RefCell, sync::Arc};
+
+use boobook_model::{JsonMap, Schema, TableId};
+use boobook_nx_syntax::{Diagnostic, parse};
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Effect, Form, Type,
+    check::{Checked, Scope, check, codes},
+    ir::{FieldAt, Program, UserFunction},
+};
+
+/// Formulas may build on formulas that build on formulas so far.
+const FORMULA_CHAIN_MAX: usize = 100;
+
+/// A script of the schema that does not compile, or not without warnings.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Where in the schema: `types.A.fields.C.fn`.
+    pub place: String,
+    /// The script.
+    pub source: Arc<str>,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What happens by itself when a record changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Trigger {
+    /// `afterCreate` of a table.
+    Created(TableId),
+    /// `afterUpdate` of a field.
+    FieldUpdated(FieldAtKey),
+    /// `afterUpdate` of a table.
+    Updated(TableId),
+}
+
+/// [`FieldAt`] with an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldAtKey(pub TableId, pub u16);
+
+#[derive(Debug)]
+struct Formula {
+    ty: Type,
+    program: Option<Arc<Program>>,
+}
+
+/// The compiled scripts of a schema version.
+#[derive(Debug)]
+pub struct Library {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    /// What is wrong with scripts of the schema.
+    pub problems: Vec<Problem>,
+    functions: Vec<Arc<UserFunction>>,
+    formulas: FxHashMap<FieldAt, Formula>,
+    triggers: FxHashMap<Trigger, Arc<Program>>,
+}
+
+impl Library {
+    /// Compiles all scripts of a schema.
+    pub fn compile(schema: Arc<Schema>) -> Self {
+        let mut problems = Vec::new();
+        let functions = global_functions(&schema, &mut problems);
+        let formulas = Formulas {
+            schema: &schema,
+            functions: &functions,
+            states: RefCell::default(),
+            problems: RefCell::new(problems),
+            chain: RefCell::default(),
+        };
+        for table in &schema.tables {
+            for (slot, field) in table.fields.iter().enumerate() {
+                if field.kind.base() == "fn" {
+                    // Its type is asked for again by whoever refers to it.
+                    let _ = formulas.type_of(FieldAt { table: table.id, slot: slot as u16 });
+                }
+            }
+        }
+        let mut triggers = FxHashMap::default();
+        for table in &schema.tables {
+            let place = format!("types.{}", table.id);
+            for (key, trigger) in
+                [("afterCreate", Trigger::Created(table.id)), ("afterUpdate", Trigger::Updated(table.id))]
+            {
+                if let Some(program) = formulas.trigger(&table.rest, key, table.id, &place) {
+                    triggers.insert(trigger, program);
+                }
+            }
+            for (slot, field) in table.fields.iter().enumerate() {
+                let place = format!("{place}.fields.{}", field.id);
+                if let Some(program) = formulas.trigger(&field.rest, "afterUpdate", table.id, &place) {
+                    triggers.insert(Trigger::FieldUpdated(FieldAtKey(table.id, slot as u16)), program);
+                }
+            }
+        }
+        let Formulas { states, problems, .. } = formulas;
+        let done = states.into_inner().into_iter().filter_map(|(at, state)| match state {
+            State::Done(formula) => Some((at, formula)),
+            State::UnderWay => None,
+        });
+        let formulas = done.collect();
+        let mut problems = problems.into_inner();
+        problems.sort_by(|a, b| a.place.cmp(&b.place));
+        Self { schema, problems, functions, formulas, triggers }
+    }
+
+    /// Compiles a script of a request: `this` is a record of the table, if one is given.
+    pub fn script(&self, source: &str, this: Option<TableId>) -> Checked {
+        let parsed = parse(source);
+        let mut checked = check(&parsed.script, &self.scope(this, &|at| self.type_of(at)));
+        checked.diagnostics.splice(0..0, parsed.diagnostics);
+        checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+        checked
+    }
+
+    fn scope<'a>(
+        &'a self,
+        this: Option<TableId>,
+        formula_type: &'a dyn Fn(FieldAt) -> Result<Type, String>,
+    ) -> Scope<'a> {
+        Scope { schema: &self.schema, functions: &self.functions, formula_type, this, form: Form::Human }
+    }
+
+    /// The type of a formula.
+    pub fn type_of(&self, at: FieldAt) -> Result<Type, String> {
+        Ok(self.formulas.get(&at).map_or(Type::ANY, |formula| formula.ty))
+    }
+
+    /// A formula; none where it does not compile.
+    pub(crate) fn formula(&self, at: FieldAt) -> Option<Arc<Program>> {
+        self.formulas.get(&at)?.program.clone()
+    }
+
+    /// What a trigger does.
+    pub(crate) fn trigger(&self, trigger: Trigger) -> Option<Arc<Program>> {
+        self.triggers.get(&trigger).cloned()
+    }
+
+    /// Whether a table's records do anything by themselves when they change.
+    pub fn has_triggers(&self, table: TableId) -> bool {
+        self.triggers.keys().any(|trigger| match trigger {
+            Trigger::Created(at) | Trigger::Updated(at) | Trigger::FieldUpdated(FieldAtKey(at, _)) => {
+                *at == table
+            }
+        })
+    }
+}
+
+/// Scripts are stored by ids; `"0"` stands for no code (§1.1).
+fn source<'a>(map: &'a JsonMap, key: &str) -> Option<&'a str> {
+    map.get(key)?.as_str().filter(|source| !matches!(source.trim(), "" | "0"))
+}
+
+fn global_functions(schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Arc<UserFunction>> {
+    let Some(text) = source(&schema.rest, "globalCode") else { return Vec::new() };
+    let parsed = parse(text);
+    // Formulas are not compiled yet, since they may call these functions: their types are known when they run.
+    let scope =
+        Scope { schema, functions: &[], formula_type: &|_| Ok(Type::ANY), this: None, form: Form::Ids };
+    let checked = check(&parsed.script, &scope);
+    let mut diagnostics = parsed.diagnostics;
+    diagnostics.extend(checked.diagnostics);
+    if !diagnostics.is_empty() {
+        problems.push(Problem { place: "globalCode".into(), source: text.into(), diagnostics });
+    }
+    checked.functions
+}
+
+enum State {
+    UnderWay,
+    Done(Formula),
+}
+
+/// Formulas while they are compiled: each when its type is asked for first.
+struct Formulas<'a> {
+    schema: &'a Schema,
+    functions: &'a [Arc<UserFunction>],
+    states: RefCell<FxHashMap<FieldAt, State>>,
+    problems: RefCell<Vec<Problem>>,
+    chain: RefCell<Vec<FieldAt>>,
+}
+
+impl Formulas<'_> {
+    fn type_of(&self, at: FieldAt) -> Result<Type, String> {
+        match self.states.borrow().get(&at) {
+            Some(State::Done(formula)) => return Ok(formula.ty),
+            Some(State::UnderWay) => return Err(self.circle(at)),
+            None => {}
+        }
+        if self.chain.borrow().len() >= FORMULA_CHAIN_MAX {
+            return Err(format!("formulas build on each other more than {FORMULA_CHAIN_MAX} times"));
+        }
+        let Some(table) = self.schema.table(at.table) else { return Ok(Type::ANY) };
+        let Some(field) = table.fields.get(usize::from(at.slot)) else { return Ok(Type::ANY) };
+        let Some(text) = source(&field.rest, "fn") else { return Ok(Type::ANY) };
+        self.states.borrow_mut().insert(at, State::UnderWay);
+        self.chain.borrow_mut().push(at);
+        let place = format!("types.{}.fields.{}.fn", table.id, field.id);
+        let checked = self.compile(text, at.table, &place, Effect::Volatile);
+        self.chain.borrow_mut().pop();
+        let ty = checked.as_ref().map_or(Type::ANY, |checked| checked.ty);
+        let program = checked.map(|checked| Arc::new(checked.program));
+        self.states.borrow_mut().insert(at, State::Done(Formula { ty, program }));
+        Ok(ty)
+    }
+
+    fn circle(&self, at: FieldAt) -> String {
+        let chain = self.chain.borrow();
+        let from = chain.iter().position(|link| *link == at).unwrap_or(0);
+        let name = |at: &FieldAt| {
+            let table = self.schema.table(at.table)?;
+            let field = table.fields.get(usize::from(at.slot))?;
+            Some(format!("{}.{}", table.caption, field.caption))
+        };
+        let names: Vec<String> = chain[from..].iter().chain([&at]).filter_map(name).collect();
+        format!("formulas refer to each other in a circle: {}", names.join(" → "))
+    }
+
+    fn trigger(&self, map: &JsonMap, key: &str, table: TableId, place: &str) -> Option<Arc<Program>> {
+        let text = source(map, key)?;
+        let checked = self.compile(text, table, &format!("{place}.{key}"), Effect::Writes)?;
+        Some(Arc::new(checked.program))
+    }
+
+    /// Compiles a script of the schema; none if it does not compile or does more than it may.
+    fn compile(&self, text: &str, table: TableId, place: &str, effect_max: Effect) -> Option<Checked> {
+        let parsed = parse(text);
+        let formula_type = |at| self.type_of(at);
+        let scope = Scope {
+            schema: self.schema,
+            functions: self.functions,
+            formula_type: &formula_type,
+            this: Some(table),
+            form: Form::Ids,
+        };
+        let checked = check(&parsed.script, &scope);
+        let mut diagnostics = parsed.diagnostics;
+        diagnostics.extend(checked.diagnostics.iter().cloned());
+        if checked.program.effect > effect_max && effect_max < Effect::Outside {
+            let span = parsed.script.body.span;
+            let message =
+                "a formula only reads: no assignments to fields, `create`, `delete`, http() or mail";
+            diagnostics.push(Diagnostic::error(codes::READ_ONLY, span, message));
+        }
+        let is_sound = diagnostics.iter().all(|d| d.severity != boobook_nx_syntax::Severity::Error);
+        if !diagnostics.is_empty() {
+            self.problems.borrow_mut().push(Problem {
+                place: place.into(),
+                source: text.into(),
+                diagnostics,
+            });
+        }
+        is_sound.then_some(checked)
+    }
+}
