@@ -13,7 +13,7 @@ use boobook_store::Store;
 
 use crate::{
     AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue, limits::CATALOGUE_POLL,
-    registry::Registry, writer::WriterPool,
+    registry::Registry, script::ScriptThreads, writer::WriterPool,
 };
 
 /// The server without its network. Clones share everything.
@@ -28,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Arc<Limits>,
     registry: Registry,
     pool: Arc<WriterPool>,
+    pub(crate) scripts: ScriptThreads,
     looked_at_ms: AtomicI64,
 }
 
@@ -53,6 +54,8 @@ impl App {
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
         let pool = WriterPool::start(threads, Arc::clone(&host))
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
+        let scripts = ScriptThreads::start(threads, limits.script.waiting_max)
+            .map_err(|e| AppError::Unavailable(format!("script threads cannot start: {e}")))?;
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -61,6 +64,7 @@ impl App {
                 limits,
                 registry,
                 pool,
+                scripts,
                 looked_at_ms: AtomicI64::new(0),
             }),
         })

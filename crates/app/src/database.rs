@@ -11,6 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 use boobook_engine::{Loader, Snapshot};
 use boobook_model::{DatabaseId, RecordId, Schema, Sq, TableId};
+use boobook_nx::Library;
 use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, codec};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -36,6 +37,8 @@ pub struct Database {
     /// When old deletions were looked for last.
     pub(crate) expiry_looked_at_ms: AtomicI64,
     heap_bytes: AtomicUsize,
+    /// The scripts of the schema that was asked for last.
+    library: Mutex<Option<Arc<Library>>>,
 }
 
 #[derive(Default)]
@@ -90,6 +93,7 @@ impl Database {
             needs_maintenance: AtomicBool::new(false),
             expiry_looked_at_ms: AtomicI64::new(NEVER_MS),
             heap_bytes: AtomicUsize::new(heap_bytes),
+            library: Mutex::default(),
         })
     }
 
@@ -126,6 +130,19 @@ impl Database {
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// The compiled scripts of a schema version. Compiling takes milliseconds, so that who comes second waits for it.
+    pub(crate) fn library(&self, schema: &Arc<Schema>) -> Arc<Library> {
+        let mut library = self.library.lock();
+        match &*library {
+            Some(known) if Arc::ptr_eq(&known.schema, schema) => Arc::clone(known),
+            _ => {
+                let compiled = Arc::new(Library::compile(Arc::clone(schema)));
+                *library = Some(Arc::clone(&compiled));
+                compiled
+            }
+        }
     }
 
     /// Memory, as of the last [`Self::measure`].

@@ -40,6 +40,9 @@ pub enum AppError {
     /// The caller's own reading of the request refused it; this goes back to the caller as it came.
     #[error("{0}")]
     Refused(Refusal),
+    /// A script does not compile, may not run here, or failed.
+    #[error("{}", .0.message)]
+    Script(crate::ScriptError),
     /// `If-Match` named another sequence than the record has.
     #[error("the record has moved on: its sequence is {actual}, not {expected}")]
     PreconditionFailed {

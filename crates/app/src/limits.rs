@@ -30,6 +30,8 @@ pub struct Limits {
     pub history_days: u32,
     /// Days a deletion stays in the change feed; a client that asks from before is given the whole state.
     pub tombstone_days: u32,
+    /// Scripts: `/query`, formulas.
+    pub script: crate::ScriptLimits,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             changes_max: 100_000,
             history_days: 365,
             tombstone_days: 90,
+            script: crate::ScriptLimits::default(),
         }
     }
 }

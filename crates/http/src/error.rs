@@ -51,6 +51,10 @@ error_codes! {
     FieldNotWritable = "field_not_writable", BAD_REQUEST, "The field cannot be written";
     /// More records than one request may write.
     TooManyRecords = "too_many_records", BAD_REQUEST, "The request names too many records";
+    /// A script does not compile, or may not do here what it does.
+    InvalidScript = "invalid_script", BAD_REQUEST, "The script is not right";
+    /// A script failed while it ran, or met a limit.
+    ScriptFailed = "script_failed", BAD_REQUEST, "The script failed";
     /// No key, or not a good one.
     Unauthorized = "unauthorized", UNAUTHORIZED, "Unauthorized";
     /// A good key that may not do this.
@@ -256,6 +260,13 @@ pub(crate) fn from_app(error: AppError) -> ApiError {
             Some(error) => error.clone(),
             None => ApiError::with_message(ErrorCode::BadRequest, message),
         },
+        AppError::Script(error) => {
+            let code = if error.is_syntax { ErrorCode::InvalidScript } else { ErrorCode::ScriptFailed };
+            let mut api = ApiError::with_message(code, message);
+            api.0.line = error.line.map(|line| line as usize);
+            api.0.column = error.column.map(|column| column as usize);
+            api
+        }
         AppError::PreconditionFailed { .. } => ApiError::with_message(ErrorCode::PreconditionFailed, message),
         AppError::IdempotencyKeyReused => ApiError::with_message(ErrorCode::IdempotencyKeyReused, message),
         AppError::Conflict(_) => ApiError::with_message(ErrorCode::Conflict, message),

@@ -151,6 +151,16 @@ pub(crate) struct ChangeList {
     changes: Vec<serde_json::Value>,
 }
 
+/// A script of the NX language.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Script {
+    /// The script.
+    query: String,
+    /// `names`: options of choices as their captions instead of their ids.
+    choice_style: Option<String>,
+}
+
 /// An error.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -184,6 +194,7 @@ pub(crate) struct Error {
         (name = "Fields", description = "What a record of a table holds"),
         (name = "Records", description = "Reading and writing"),
         (name = "Changes", description = "What happened since, asked for or as a live stream"),
+        (name = "Scripts", description = "The NX language"),
         (name = "Server", description = "Health and metrics, without a key"),
     ),
     components(schemas(Error)),

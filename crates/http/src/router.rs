@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::header,
     openapi::Document,
-    routes::{changes, databases, fields, records, server, tables, teams},
+    routes::{changes, databases, fields, records, scripts, server, tables, teams},
     wire::input::InputRules,
 };
 
@@ -85,6 +85,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(changes::database::database_changes))
         .routes(routes!(changes::table::table_changes))
         .routes(routes!(changes::record::record_changes))
+        .routes(routes!(scripts::query::get_query, scripts::query::post_query))
         .routes(routes!(server::health::healthz))
         .routes(routes!(server::ready::readyz))
         .routes(routes!(server::metrics::metrics))

@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod databases;
 pub(crate) mod fields;
 pub(crate) mod records;
+pub(crate) mod scripts;
 pub(crate) mod server;
 pub(crate) mod tables;
 pub(crate) mod teams;

@@ -1,0 +1,224 @@
+//! Scripts of requests (rest-api.md §6): compiled against the schema of the state they run on, run on threads of
+//! their own, never on those that serve connections.
+
+mod limits;
+mod snapshot;
+mod threads;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use boobook_engine::Snapshot;
+use boobook_model::{Schema, Sq, TableSchema};
+use boobook_nx::{Checked, Context, Effect, Library, Reference, RunError, json};
+use boobook_nx_syntax::{Diagnostic, line_column};
+use tokio::sync::oneshot;
+
+use crate::{AppError, Session, TableAccess};
+
+pub use limits::ScriptLimits;
+pub(crate) use threads::ScriptThreads;
+
+/// A script and how its answer is to be written.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptRequest {
+    /// The script.
+    pub source: String,
+    /// Choices as captions instead of option ids (`choiceStyle=names`).
+    pub captions: bool,
+}
+
+/// What a script came to.
+#[derive(Debug, Clone)]
+pub struct ScriptAnswer {
+    /// The value as JSON.
+    pub json: String,
+    /// The state it was computed from.
+    pub sq: Sq,
+}
+
+/// What is wrong with a script, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScriptError {
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// From 1; `None` where no place is to blame.
+    pub line: Option<u32>,
+    /// From 1, in characters.
+    pub column: Option<u32>,
+    /// The script itself does not compile.
+    pub is_syntax: bool,
+}
+
+/// Who runs a script: what it may see of the workspace.
+pub(crate) struct Runner {
+    pub(crate) user: boobook_nx::User,
+    pub(crate) users: Vec<boobook_nx::User>,
+    pub(crate) team: String,
+    pub(crate) database: String,
+}
+
+impl Session {
+    /// Runs a script that only reads. One that may write is refused before anything runs.
+    pub async fn query(&self, request: ScriptRequest) -> Result<ScriptAnswer, AppError> {
+        let snapshot = self.snapshot();
+        let limits = &self.app.limits.script;
+        if request.source.len() > limits.source_bytes_max {
+            return Err(AppError::TooLarge(format!(
+                "the script is longer than {} bytes (limits.script.source_bytes_max)",
+                limits.source_bytes_max
+            )));
+        }
+        let runner = self.runner();
+        let accesses = self.accesses(&snapshot.schema);
+        let library = self.database.library(&snapshot.schema);
+        let (limits, host) = (limits.clone(), Arc::clone(&self.app.host));
+        let (sender, receiver) = oneshot::channel();
+        self.app.scripts.run(Box::new(move || {
+            let outcome = read(&snapshot, &library, &accesses, runner, &request, &limits, &*host);
+            // The client may have gone meanwhile.
+            let _ = sender.send(outcome);
+        }))?;
+        receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
+    }
+
+    fn runner(&self) -> Runner {
+        let view = self.app.catalogue.view();
+        let database = self.database.id.as_str();
+        let team = view.databases.iter().find(|entry| entry.id == database).map(|entry| entry.team.clone());
+        let team = team.unwrap_or_default();
+        let in_team = |entry: &crate::UserEntry| {
+            let role = entry.teams.iter().find(|(id, _)| *id == team).map(|(_, role)| role.as_str())?;
+            let email = entry.email.as_deref().unwrap_or_default();
+            // Users have no names of their own yet: people know each other by their addresses.
+            let name = email.split('@').next().filter(|name| !name.is_empty()).unwrap_or(&entry.id);
+            Some(boobook_nx::User {
+                id: entry.id.parse().ok()?,
+                name: name.into(),
+                email: email.into(),
+                roles: vec![role.into()],
+            })
+        };
+        let users: Vec<_> = view.users.iter().filter_map(|entry| in_team(entry)).collect();
+        let mut user =
+            users.iter().find(|user| user.id == self.principal.user).cloned().unwrap_or_else(|| {
+                boobook_nx::User {
+                    id: self.principal.user.clone(),
+                    name: self.principal.user.as_str().into(),
+                    email: "".into(),
+                    roles: Vec::new(),
+                }
+            });
+        // A key may act in a lesser role than its user has.
+        user.roles = vec![self.role.as_str().into()];
+        Runner { user, users, team, database: database.to_owned() }
+    }
+
+    fn accesses(&self, schema: &Schema) -> Accesses {
+        let of = |table: &Arc<TableSchema>| TableAccess::new(table, &self.role, self.principal.read_only);
+        Accesses(schema.tables.iter().map(of).collect())
+    }
+}
+
+/// The caller's rights in every table, in the schema's order.
+pub(crate) struct Accesses(Vec<TableAccess>);
+
+impl Accesses {
+    pub(crate) fn of(&self, table: boobook_model::TableId) -> Option<&TableAccess> {
+        self.0.binary_search_by_key(&table, TableAccess::id).ok().map(|at| &self.0[at])
+    }
+}
+
+fn read(
+    snapshot: &Arc<Snapshot>,
+    library: &Arc<Library>,
+    accesses: &Accesses,
+    runner: Runner,
+    request: &ScriptRequest,
+    limits: &ScriptLimits,
+    host: &dyn crate::Host,
+) -> Result<ScriptAnswer, AppError> {
+    let source = &*request.source;
+    let checked = compile(library, accesses, source)?;
+    if checked.program.effect >= Effect::Outside {
+        return Err(AppError::Script(ScriptError {
+            message: "this script may write or reach outside; /query only reads: send it to /exec".into(),
+            line: None,
+            column: None,
+            is_syntax: false,
+        }));
+    }
+    let mut reader = snapshot::Reader::new(snapshot, accesses, runner, host);
+    #[expect(clippy::disallowed_methods, reason = "how long a script runs is no part of what it computes")]
+    let started = Instant::now();
+    let time_max = Duration::from_millis(limits.ms_max);
+    let is_time_up = || started.elapsed() > time_max;
+    let locale = limits::locale(&snapshot.schema);
+    let mut cx = Context::new(&mut reader, Arc::clone(library), locale.clone(), limits.run(), &is_time_up);
+    let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
+    let mut out = String::new();
+    if request.captions {
+        json::write_with_captions(&value, &snapshot.schema, &locale, &mut out);
+    } else {
+        json::write(&value, &mut out);
+    }
+    if out.len() > limits.result_bytes_max {
+        return Err(AppError::Script(ScriptError {
+            message: format!(
+                "the result is larger than {} bytes (limits.script.result_bytes_max)",
+                limits.result_bytes_max
+            ),
+            line: None,
+            column: None,
+            is_syntax: false,
+        }));
+    }
+    Ok(ScriptAnswer { json: out, sq: snapshot.sq })
+}
+
+/// Compiles a script and asks for rights in the tables and fields that it names.
+fn compile(library: &Library, accesses: &Accesses, source: &str) -> Result<Checked, AppError> {
+    let checked = library.script(source, None);
+    if let Some(first) = checked.diagnostics.iter().find(|d| d.severity == boobook_nx_syntax::Severity::Error)
+    {
+        return Err(AppError::Script(does_not_compile(source, first)));
+    }
+    for (_, reference) in &checked.references {
+        let (table, field) = match *reference {
+            Reference::Table(table) => (table, None),
+            Reference::Field(table, field) => (table, Some(field)),
+        };
+        let Some(access) = accesses.of(table) else { continue };
+        access.require_read()?;
+        let slot = field.and_then(|field| access.schema.slot(field));
+        if let Some(slot) = slot.filter(|&slot| !access.may_read(slot)) {
+            let caption = &access.schema.fields[slot].caption;
+            return Err(AppError::Forbidden(format!("this key may not read field {caption:?}")));
+        }
+    }
+    Ok(checked)
+}
+
+fn does_not_compile(source: &str, diagnostic: &Diagnostic) -> ScriptError {
+    let (line, column) = line_column(source, diagnostic.span.start);
+    let message = match &diagnostic.hint {
+        Some(hint) => format!("{} ({hint})", diagnostic.message),
+        None => diagnostic.message.clone(),
+    };
+    ScriptError { message, line: Some(line), column: Some(column), is_syntax: true }
+}
+
+fn failed(source: &str, error: &RunError) -> AppError {
+    if error.is_transient {
+        return AppError::Unavailable(error.to_string());
+    }
+    let place = error.span.map(|(start, _)| line_column(source, start));
+    AppError::Script(ScriptError {
+        message: error.to_string(),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
+        is_syntax: false,
+    })
+}
