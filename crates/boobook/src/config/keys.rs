@@ -80,17 +80,14 @@ impl Key {
                 Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
             }
         };
-        match self.path.split_once('.') {
-            None => {
-                table.insert(self.path.clone(), value);
-            }
-            Some((section, name)) => {
-                let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-                if let Value::Table(section) = section {
-                    section.insert(name.to_owned(), value);
-                }
-            }
+        let (sections, name) = self.path.rsplit_once('.').unwrap_or(("", &self.path));
+        let mut table = table;
+        for section in sections.split('.').filter(|section| !section.is_empty()) {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(inner) = section else { return Err(format!("{sections} is no section")) };
+            table = inner;
         }
+        table.insert(name.to_owned(), value);
         Ok(())
     }
 }

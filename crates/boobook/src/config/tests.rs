@@ -51,9 +51,9 @@ fn every_setting_comes_from_file_variable_and_flag() {
     // Both or none: with the pair in place, each of them can be set.
     let tls = TlsSettings { cert: Some("c".into()), key: Some("k".into()) };
     let defaults = toml::Table::try_from(Settings { tls, ..Settings::default() }).unwrap();
-    let at = |table: &toml::Table, path: &str| match path.split_once('.') {
-        Some((section, name)) => table[section][name].clone(),
-        None => table[path].clone(),
+    let at = |table: &toml::Table, path: &str| {
+        let whole = toml::Value::Table(table.clone());
+        path.split('.').fold(whole, |value, name| value[name].clone())
     };
     let keys = keys::all();
     assert!(keys.len() > 30, "{} settings", keys.len());
