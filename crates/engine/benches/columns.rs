@@ -21,6 +21,8 @@ mod chunk;
 mod column;
 #[path = "../src/compare.rs"]
 mod compare;
+#[path = "../src/condition.rs"]
+mod condition;
 #[path = "../src/dictionary.rs"]
 mod dictionary;
 #[path = "../src/text.rs"]
@@ -30,6 +32,7 @@ use std::hint::black_box;
 
 use boobook_model::{Cell, RecordId, StorageClass, Value};
 use column::Column;
+use condition::Test;
 use divan::{Bencher, counter::ItemsCount};
 
 /// What the columns of the benchmarks hold.
@@ -116,22 +119,23 @@ const ROWS: u32 = 100_000;
 #[divan::bench(args = KINDS)]
 fn retain_one_value(bencher: Bencher, kind: Kind) {
     let column = kind.column(ROWS);
-    let any_of = [kind.value(0)];
+    let test = Test::AnyOf(vec![kind.value(0)]);
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(|| vec![u64::MAX; ROWS.div_ceil(64) as usize])
-        .bench_refs(|mask| column.retain_any_of(black_box(&any_of), mask));
+        .bench_refs(|mask| column.retain(black_box(&test), mask));
 }
 
 /// Rows equal to any of five values or empty, of 100,000.
 #[divan::bench(args = KINDS)]
 fn retain_any_of_six(bencher: Bencher, kind: Kind) {
     let column = kind.column(ROWS);
-    let any_of: Vec<_> = (0..50).step_by(10).map(|row| kind.value(row)).chain([None]).collect();
+    let any_of = (0..50).step_by(10).map(|row| kind.value(row)).chain([None]);
+    let test = Test::AnyOf(any_of.collect());
     bencher
         .counter(ItemsCount::new(ROWS))
         .with_inputs(|| vec![u64::MAX; ROWS.div_ceil(64) as usize])
-        .bench_refs(|mask| column.retain_any_of(black_box(&any_of), mask));
+        .bench_refs(|mask| column.retain(black_box(&test), mask));
 }
 
 /// A thousand cells here and there.

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use boobook_engine::{FieldFilter, Head, Loader, Order, RecordMeta, Select, Snapshot};
+use boobook_engine::{Condition, Head, Loader, Order, RecordMeta, Select, Snapshot, Test};
 use boobook_model::{Cell, FieldId, RecordId, Schema, Sq, TableId, Value};
 use divan::{Bencher, counter::ItemsCount};
 use serde_json::{Map, json};
@@ -222,7 +222,7 @@ fn changes_100(bencher: Bencher, since: u64) {
 }
 
 fn one_status_by_name(page: usize) -> Select {
-    let status = FieldFilter { slot: STATUS, any_of: vec![Some(Value::Choice(2))] };
+    let status = Condition { slot: STATUS, test: Test::AnyOf(vec![Some(Value::Choice(2))]) };
     let order = Order::Field { slot: LAST_NAME, desc: false };
     Select { filters: vec![status], order, skip: page * 100, take: 100, ..Select::default() }
 }

@@ -59,6 +59,15 @@ impl ChoiceSets {
         self.codes.retain_where::<false>(mask, keep_empty, |code| codes.contains(code));
     }
 
+    /// Keeps rows of `mask` whose set is any of `wanted`; empty rows if `keep_empty`.
+    pub(crate) fn retain_equal(&self, mask: &mut [u64], keep_empty: bool, wanted: &[&[u32]]) {
+        let codes: Vec<u32> = wanted.iter().filter_map(|set| self.dictionary.code(set)).collect();
+        match *codes {
+            [one] => self.codes.retain_where::<true>(mask, keep_empty, |code| code == one),
+            _ => self.codes.retain_where::<false>(mask, keep_empty, |code| codes.contains(&code)),
+        }
+    }
+
     /// The place of `row`'s set among all sets in ascending order, for sorting many rows.
     pub(crate) fn ranks(&self) -> impl Fn(u32) -> Option<u32> {
         let ranks = self.dictionary.ranks();

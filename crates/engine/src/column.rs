@@ -8,9 +8,11 @@ use std::cmp::Ordering;
 use boobook_model::{Cell, RecordId, StorageClass, Value};
 
 use crate::{
+    bitmap::bits,
     choices::ChoiceSets,
     chunk::{Bools, Pods},
     compare::{compare_cells, number_key, sort_by_key, sort_by_text, time_key},
+    condition::{Needle, Test, TimeRange},
     text::Texts,
 };
 
@@ -140,10 +142,68 @@ impl Column {
         matches!(&self.0, Data::Text(column) if column.is_coded())
     }
 
-    /// Keeps in `mask` (one bit a row from row 0) only rows that match any of `any_of`, in which `None` is an
-    /// empty cell. Values match if equal; sets if they contain all of the wanted one. Values of another class
-    /// match nothing, NaN neither.
-    pub(crate) fn retain_any_of(&self, any_of: &[Option<Value>], mask: &mut [u64]) {
+    /// The numbers of a column of them.
+    pub(crate) fn as_numbers(&self) -> Option<&Pods<f64>> {
+        if let Data::Number(numbers) = &self.0 { Some(numbers) } else { None }
+    }
+
+    /// The times of a column of them.
+    pub(crate) fn as_times(&self) -> Option<&Pods<i64>> {
+        if let Data::Time(times) = &self.0 { Some(times) } else { None }
+    }
+
+    /// Keeps in `mask` (one bit a row from row 0) only rows whose value passes a test.
+    pub(crate) fn retain(&self, test: &Test, mask: &mut [u64]) {
+        let (test, is_negated) = test.positive();
+        if !is_negated {
+            return self.retain_positive(test, mask);
+        }
+        let mut hits = mask.to_vec();
+        self.retain_positive(test, &mut hits);
+        for (word, hits) in mask.iter_mut().zip(hits) {
+            *word &= !hits;
+        }
+    }
+
+    fn retain_positive(&self, test: &Test, mask: &mut [u64]) {
+        match (test, &self.0) {
+            (Test::AnyOf(wanted), _) => self.retain_any_of(wanted, mask, false),
+            (Test::ContainsAll(wanted), _) => self.retain_any_of(wanted, mask, true),
+            (&Test::Less(bound), Data::Number(column)) => {
+                column.retain_where::<true>(mask, false, |n| n < bound);
+            }
+            (&Test::LessOrEqual(bound), Data::Number(column)) => {
+                column.retain_where::<true>(mask, false, |n| n <= bound);
+            }
+            (&Test::Greater(bound), Data::Number(column)) => {
+                column.retain_where::<true>(mask, false, |n| n > bound);
+            }
+            (&Test::GreaterOrEqual(bound), Data::Number(column)) => {
+                column.retain_where::<true>(mask, false, |n| n >= bound);
+            }
+            (
+                Test::Less(_) | Test::LessOrEqual(_) | Test::Greater(_) | Test::GreaterOrEqual(_),
+                Data::Time(column),
+            ) => {
+                let range = TimeRange::of(test);
+                column.retain_where::<true>(mask, false, |time| range.has(time));
+            }
+            (Test::Like(needle), Data::Text(column)) => {
+                column.retain_like(mask, needle.is_empty(), &Needle::new(needle));
+            }
+            _ => {
+                for (index, word) in mask.iter_mut().enumerate() {
+                    let keep = |bit: &usize| test.passes(self.get((index * 64 + bit) as u32));
+                    *word = bits(*word).filter(keep).fold(0, |kept, bit| kept | 1 << bit);
+                }
+            }
+        }
+    }
+
+    /// Keeps rows that match any of `any_of`, in which `None` is an empty cell. Values match if equal; sets if
+    /// they are, or where `by_members` if they contain all of the wanted one. Values of another class match
+    /// nothing, NaN neither.
+    fn retain_any_of(&self, any_of: &[Option<Value>], mask: &mut [u64], by_members: bool) {
         let empty = any_of.contains(&None);
         let cells = || any_of.iter().flatten().map(Value::as_cell);
         match &self.0 {
@@ -175,7 +235,12 @@ impl Column {
             Data::Choices(column) => {
                 let wanted =
                     cells().filter_map(|cell| if let Cell::Choices(c) = cell { Some(c) } else { None });
-                column.retain_containing(mask, empty, &wanted.collect::<Vec<_>>());
+                let wanted: Vec<_> = wanted.collect();
+                if by_members {
+                    column.retain_containing(mask, empty, &wanted);
+                } else {
+                    column.retain_equal(mask, empty, &wanted);
+                }
             }
             Data::Text(column) => {
                 let wanted = cells().filter_map(|cell| if let Cell::Text(t) = cell { Some(t) } else { None });

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use boobook_model::{Cell, RecordId, StorageClass, Value};
 use proptest::prelude::*;
 
-use super::{CHUNK_ROWS, Column};
+use super::{CHUNK_ROWS, Column, Test};
 
 const CLASSES: [StorageClass; 7] = [
     StorageClass::Bool,
@@ -161,7 +161,7 @@ fn check_filter(column: &Column, model: &Model, any_of: &[Option<Value>], patter
     let mut mask: Vec<u64> =
         (0..model.len().div_ceil(64) as u32).map(|word| pattern.rotate_left(word)).collect();
     let before = mask.clone();
-    column.retain_any_of(any_of, &mut mask);
+    column.retain(&Test::ContainsAll(any_of.to_vec()), &mut mask);
     for (row, has) in model.iter().enumerate() {
         let wanted = any_of.iter().any(|wanted| matches(wanted.as_ref(), has.as_ref()));
         let bit = |mask: &[u64]| mask[row / 64] >> (row % 64) & 1 == 1;
@@ -279,7 +279,8 @@ fn not_a_number_matches_nothing_and_sorts_last() {
         column.set(row, Cell::Number(n));
     }
     let mut mask = [0b1111];
-    column.retain_any_of(&[Some(Value::Number(f64::NAN)), Some(Value::Number(-1.0))], &mut mask);
+    let wanted = vec![Some(Value::Number(f64::NAN)), Some(Value::Number(-1.0))];
+    column.retain(&Test::AnyOf(wanted), &mut mask);
     assert_eq!(mask, [0b1000]);
     let mut rows = vec![0, 1, 2, 3];
     column.sort_rows(&mut rows, |row| row, &rank);

@@ -6,7 +6,8 @@
 //! * [`Snapshot`]: all tables of a database at one sequence. Readers share it; it never changes.
 //! * [`Head`]: the writer's working state. [`Tx`] is an overlay over it; [`Head::apply`] makes the overlay part
 //!   of it, [`Head::publish`] gives the next snapshot. Only touched chunks of 4,096 rows are copied.
-//! * [`Select`]: filter, order, page. [`Snapshot::changes`]: what changed since a sequence.
+//! * [`Select`]: filter, order, page; [`Condition`]s alone: [`Snapshot::ids`], [`Snapshot::count`],
+//!   [`Snapshot::summary`]. [`Snapshot::changes`]: what changed since a sequence.
 //! * [`Loader`]: rows from a store straight into columns.
 //!
 //! ```
@@ -39,6 +40,7 @@ mod choices;
 mod chunk;
 mod column;
 mod compare;
+mod condition;
 mod cow;
 mod dictionary;
 mod error;
@@ -56,15 +58,18 @@ mod reverse;
 mod rows;
 mod select;
 mod snapshot;
+mod summary;
 mod table;
 mod text;
 mod tx;
 
 pub use changes::{ChangeItem, ChangePage, Expired};
+pub use condition::{Condition, Test};
 pub use error::{StaleWrites, TxError};
 pub use head::{Applied, AppliedChange, ChangeKind, Head};
 pub use load::{Loader, RowWriter};
-pub use select::{FieldFilter, Order, Select, Selected};
+pub use select::{Order, Select, Selected};
 pub use snapshot::Snapshot;
+pub use summary::Summary;
 pub use table::{RecordMeta, Row, Table};
 pub use tx::{TOUCHED_MAX, Tx, Writes};

@@ -1,8 +1,8 @@
 //! A selection of rows, one bit each.
 
-use boobook_model::Sq;
+use boobook_model::{RecordId, Sq};
 
-use crate::{Table, bitmap::bits, rows::LIVE_WORDS};
+use crate::{Table, bitmap::bits, rows::LIVE_WORDS, table::record_id};
 
 /// Rows of a table. As long as nothing was taken away it is the table's own live bitmap, not a copy.
 pub(crate) struct Mask<'t> {
@@ -115,6 +115,25 @@ impl<'t> Mask<'t> {
         for row in kept {
             words[row as usize / 64] |= 1 << (row % 64);
         }
+    }
+
+    /// The ids of all rows, ascending.
+    pub(crate) fn ids(self) -> Vec<RecordId> {
+        let table = self.table;
+        if !table.rows.aside().is_empty() {
+            let rows = self.page_by_id(false, 0, usize::MAX);
+            return rows.into_iter().map(|row| record_id(table.meta.rid(row))).collect();
+        }
+        let mut out = Vec::with_capacity(self.count());
+        for leaf in 0..self.leaves() {
+            for (at, &word) in self.leaf(leaf).iter().enumerate() {
+                if word != 0 {
+                    let from = (leaf * LIVE_WORDS + at) * 64;
+                    out.extend(bits(word).map(|bit| record_id(table.meta.rid((from + bit) as u32))));
+                }
+            }
+        }
+        out
     }
 
     /// One page of the rows in id order.

@@ -7,10 +7,10 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use boobook_model::{Sq, Value};
+use boobook_model::{Cell, RecordId, Sq};
 
 use crate::{
-    Row, Table,
+    Condition, Row, Table,
     index::{Key, Ordered, Walk},
     mask::Mask,
 };
@@ -26,7 +26,7 @@ const SORT_COST: usize = 30;
 #[derive(Clone, Debug)]
 pub struct Select {
     /// All must hold.
-    pub filters: Vec<FieldFilter>,
+    pub filters: Vec<Condition>,
     /// Only records with a greater id.
     pub after_id: Option<u64>,
     /// Only records changed later.
@@ -54,15 +54,6 @@ impl Default for Select {
             count: false,
         }
     }
-}
-
-/// A field equals one of some values.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FieldFilter {
-    /// The field's slot; computed fields are empty.
-    pub slot: usize,
-    /// The values; `None` is empty. A record passes a `Choices` value if it has all of its members.
-    pub any_of: Vec<Option<Value>>,
 }
 
 /// In what order. Ties go by id, ascending.
@@ -141,14 +132,33 @@ impl Table {
         if let Some(bound) = select.after_id {
             mask.retain_after_id(bound);
         }
-        for filter in &select.filters {
-            match self.columns.get(filter.slot) {
-                Some(Some(column)) => column.retain_any_of(&filter.any_of, mask.words_mut()),
-                _ if filter.any_of.contains(&None) => {}
+        self.retain(&mut mask, &select.filters);
+        mask
+    }
+
+    /// The live rows that pass all conditions.
+    pub(crate) fn matching(&self, conditions: &[Condition]) -> Mask<'_> {
+        let mut mask = Mask::live(self);
+        self.retain(&mut mask, conditions);
+        mask
+    }
+
+    /// Keeps rows that pass all conditions, the cheapest of them first.
+    fn retain(&self, mask: &mut Mask<'_>, conditions: &[Condition]) {
+        let mut conditions: Vec<&Condition> = conditions.iter().collect();
+        conditions.sort_by_key(|condition| condition.cost(self.layout.slot(condition.slot).class));
+        for Condition { slot, test } in conditions {
+            match self.columns.get(*slot) {
+                Some(Some(column)) => column.retain(test, mask.words_mut()),
+                _ if test.passes(Cell::Empty) => {}
                 _ => mask.words_mut().fill(0),
             }
         }
-        mask
+    }
+
+    /// The ids of rows in the order given, appended to `out`.
+    pub fn record_ids(&self, rows: &[Row], out: &mut Vec<RecordId>) {
+        out.extend(rows.iter().map(|row| self.record_id(*row)));
     }
 
     fn page_by_sq(&self, mask: &Mask<'_>, desc: bool, select: &Select) -> Vec<u32> {

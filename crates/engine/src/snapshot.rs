@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_model::{RecordId, Schema, Sq, TableId, TableKind};
 
-use crate::{ChangePage, Expired, Select, Selected, Table, changes};
+use crate::{ChangePage, Condition, Expired, Select, Selected, Summary, Table, changes};
 
 /// The whole database at one sequence number. Readers hold an `Arc<Snapshot>` for as long as they like;
 /// nothing in it ever changes.
@@ -89,6 +89,21 @@ impl Snapshot {
             Some(table) => table.select(select, self.is_published),
             None => Selected { rows: Vec::new(), total: select.count.then_some(0) },
         }
+    }
+
+    /// How many records of a table pass all conditions.
+    pub fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
+        self.table(table).map_or(0, |table| table.matching(conditions).count())
+    }
+
+    /// The ids of the records of a table that pass all conditions, ascending.
+    pub fn ids(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
+        self.table(table).map_or(Vec::new(), |table| table.matching(conditions).ids())
+    }
+
+    /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions.
+    pub fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
+        self.table(table).map_or(Summary::default(), |table| table.summary(table.matching(conditions), slot))
     }
 
     /// The same state under another schema; sequences are for the caller to give.

@@ -5,7 +5,7 @@
 //! until a text that the dictionary lacks is written to them, so nothing ever converts a whole column at once,
 //! the end of a bulk load apart.
 
-use std::{hash::BuildHasher, sync::Arc};
+use std::{cell::Cell, hash::BuildHasher, sync::Arc};
 
 use crate::{
     arena::ArenaChunk,
@@ -13,6 +13,7 @@ use crate::{
     choices::used_codes,
     chunk::{Chunk, Chunks, PodChunk},
     column::CHUNK_ROWS,
+    condition::Needle,
     dictionary::{Collector, Dictionary},
 };
 
@@ -206,6 +207,31 @@ impl Texts {
                 };
                 for (index, word) in words.iter_mut().enumerate() {
                     let keep = |bit: &usize| arena.get(index * 64 + bit).map_or(keep_empty, is_wanted);
+                    *word = bits(*word).filter(keep).fold(0, |kept, bit| kept | 1 << bit);
+                }
+            }
+        });
+    }
+
+    /// Keeps rows of `mask` whose text contains a needle; empty rows if `keep_empty`. A text with a code is looked
+    /// at once, and only if a row still selected has it.
+    pub(crate) fn retain_like(&self, mask: &mut [u64], keep_empty: bool, needle: &Needle) {
+        const UNKNOWN: u8 = 2;
+        let known = vec![Cell::new(UNKNOWN); self.dictionary.code_bound()];
+        let has_needle = |code: u32| {
+            let known = &known[code as usize];
+            if known.get() == UNKNOWN {
+                known.set(u8::from(self.dictionary.get(code).is_some_and(|text| needle.is_in(text))));
+            }
+            known.get() == 1
+        };
+        self.chunks.retain(mask, keep_empty, |chunk, words| match chunk {
+            TextChunk::Coded(chunk) => chunk.retain::<false>(words, keep_empty, has_needle),
+            TextChunk::Arena(arena) => {
+                for (index, word) in words.iter_mut().enumerate() {
+                    let keep = |bit: &usize| {
+                        arena.get(index * 64 + bit).map_or(keep_empty, |text| needle.is_in(text))
+                    };
                     *word = bits(*word).filter(keep).fold(0, |kept, bit| kept | 1 << bit);
                 }
             }

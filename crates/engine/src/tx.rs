@@ -3,12 +3,14 @@
 //! Bulk requests write ten thousand records of several fields, so the overlay keeps for each record a plain list
 //! of values written, the last of a slot counting, and no map of fields.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use boobook_model::{Cell, RecordId, Schema, Sq, TableId, UserId, Value};
 use rustc_hash::FxHashMap;
 
-use crate::{Row, Snapshot, Table, TxError, snapshot::State, table::SlotValues};
+use crate::{
+    Condition, RecordMeta, Row, Snapshot, Table, TxError, mask::Mask, snapshot::State, table::SlotValues,
+};
 
 /// Most records one transaction may touch.
 pub const TOUCHED_MAX: usize = 1_000_000;
@@ -23,9 +25,8 @@ pub struct Tx<'h> {
     overlay: Overlay,
     counters: Vec<(TableId, u64)>,
     ref_writes: Vec<RefWrite>,
-    /// Places in `ref_writes` by target. Made at the first delete, the only one that asks.
-    refs_by_target: FxHashMap<(TableId, RecordId), Vec<u32>>,
-    refs_filed: usize,
+    /// Behind a cell, as who only reads may be the first to ask.
+    refs_filed: RefCell<FiledRefs>,
     incoming: FxHashMap<TableId, Arc<[Incoming]>>,
 }
 
@@ -67,6 +68,14 @@ struct RefWrite {
     rid: RecordId,
 }
 
+/// Places in `ref_writes` by target. Most transactions never ask, so filing waits until one does.
+#[derive(Default)]
+struct FiledRefs {
+    by_target: FxHashMap<(TableId, RecordId), Vec<u32>>,
+    /// How many of the writes are filed.
+    count: usize,
+}
+
 /// A `ref` field that names a table.
 struct Incoming {
     table: TableId,
@@ -79,6 +88,11 @@ impl Touched {
     fn written(&self, slot: usize) -> Option<Cell<'_>> {
         let (_, value) = self.values.iter().rev().find(|(s, _)| *s == slot)?;
         Some(value.as_ref().map_or(Cell::Empty, Value::as_cell))
+    }
+
+    /// What a field of a live record holds, `base` being its table below the overlay.
+    fn cell<'c>(&'c self, base: &'c Table, slot: usize) -> Cell<'c> {
+        self.written(slot).unwrap_or_else(|| self.row.map_or(Cell::Empty, |row| base.cell(slot, row)))
     }
 
     /// Sorts the values by slot and keeps the last of each.
@@ -121,8 +135,7 @@ impl<'h> Tx<'h> {
             overlay: Overlay::default(),
             counters: Vec::new(),
             ref_writes: Vec::new(),
-            refs_by_target: FxHashMap::default(),
-            refs_filed: 0,
+            refs_filed: RefCell::default(),
             incoming: FxHashMap::default(),
         }
     }
@@ -215,7 +228,7 @@ impl<'h> Tx<'h> {
             touched.values = Vec::new();
             for incoming in self.incoming(table).iter() {
                 referrers.clear();
-                self.referrers(incoming, table, rid, &mut referrers);
+                self.referrers(incoming.table, incoming.slot, (table, rid), &mut referrers);
                 for &referrer in &referrers {
                     if incoming.cascade {
                         doomed.push((incoming.table, referrer));
@@ -248,11 +261,80 @@ impl<'h> Tx<'h> {
         let Some(base) = self.base.table(table) else { return Cell::Empty };
         match self.overlay.find(table, rid) {
             Some(touched) if !touched.is_live => Cell::Empty,
-            Some(touched) => touched
-                .written(slot)
-                .unwrap_or_else(|| touched.row.map_or(Cell::Empty, |row| base.cell(slot, row))),
+            Some(touched) => touched.cell(base, slot),
             None => base.row(rid).map_or(Cell::Empty, |row| base.cell(slot, row)),
         }
+    }
+
+    /// Ids of the records that pass all conditions, ascending, own writes included.
+    pub fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
+        let Some(base) = self.base.table(table) else { return Vec::new() };
+        let (mask, own) = self.matching(table, base, conditions);
+        let mut ids = mask.ids();
+        if !own.is_empty() {
+            ids.extend(own);
+            // Two ascending runs, mostly, which a stable sort merges.
+            ids.sort();
+        }
+        ids
+    }
+
+    /// How many records pass all conditions, own writes included.
+    pub fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
+        let Some(base) = self.base.table(table) else { return 0 };
+        let (mask, own) = self.matching(table, base, conditions);
+        mask.count() + own.len()
+    }
+
+    /// The rows that pass of those this transaction left alone, and the records that pass of those it touched.
+    fn matching<'b>(
+        &self,
+        table: TableId,
+        base: &'b Table,
+        conditions: &[Condition],
+    ) -> (Mask<'b>, Vec<RecordId>) {
+        let mut mask = base.matching(conditions);
+        let mut own = Vec::new();
+        for touched in self.overlay.touched.iter().filter(|touched| touched.table == table) {
+            if let Some(row) = touched.row {
+                mask.take(row.0);
+            }
+            let passes = |condition: &Condition| condition.test.passes(touched.cell(base, condition.slot));
+            if touched.is_live && conditions.iter().all(passes) {
+                own.push(touched.rid);
+            }
+        }
+        (mask, own)
+    }
+
+    /// Ids of the records of `table` whose `ref` field in `slot` points to `rid`, ascending, own writes included,
+    /// appended to `out`.
+    pub fn reverse(&self, table: TableId, slot: usize, rid: RecordId, out: &mut Vec<RecordId>) {
+        let Some(base) = self.base.table(table) else { return };
+        if let Some(target) = base.layout.slot(slot).target {
+            self.referrers(table, slot, (target, rid), out);
+        }
+    }
+
+    /// Sequence, times and users of a record; `None` where there is none. What this transaction wrote is of its
+    /// actor and time, but keeps the sequence from before, 0 for new records, as it has none of its own yet.
+    pub fn meta(&self, table: TableId, rid: RecordId) -> Option<RecordMeta<'_>> {
+        let base = self.base.table(table)?;
+        let Some(touched) = self.overlay.find(table, rid) else {
+            return base.row(rid).map(|row| base.meta(row));
+        };
+        if !touched.is_live {
+            return None;
+        }
+        let (at_ms, by) = (self.now_ms.max(self.base.clock_ms), self.actor.as_str());
+        let before = touched.row.map(|row| base.meta(row));
+        Some(RecordMeta {
+            sq: before.map_or(Sq(0), |before| before.sq),
+            created_at_ms: before.map_or(at_ms, |before| before.created_at_ms),
+            created_by: before.map_or(by, |before| before.created_by),
+            modified_at_ms: at_ms,
+            modified_by: by,
+        })
     }
 
     /// Replaces the schema; columns follow by field id, and a field that stores another class than before is
@@ -357,30 +439,35 @@ impl<'h> Tx<'h> {
     }
 
     /// Live records that name `(target, rid)` by a field, own writes included, ascending.
-    fn referrers(&mut self, incoming: &Incoming, target: TableId, rid: RecordId, out: &mut Vec<RecordId>) {
-        for (at, write) in self.ref_writes.iter().enumerate().skip(self.refs_filed) {
-            self.refs_by_target.entry((write.target, write.rid)).or_default().push(at as u32);
-        }
-        self.refs_filed = self.ref_writes.len();
-        let names = Some(Cell::Reference(rid));
+    fn referrers(&self, table: TableId, slot: usize, target: (TableId, RecordId), out: &mut Vec<RecordId>) {
+        let names = Some(Cell::Reference(target.1));
         let mut stored = Vec::new();
-        self.base.reverse(incoming.table, incoming.slot, rid, &mut stored);
+        self.base.reverse(table, slot, target.1, &mut stored);
+        let start = out.len();
         for referrer in stored.into_iter().map(crate::table::record_id) {
-            let counts = match self.overlay.find(incoming.table, referrer) {
+            let counts = match self.overlay.find(table, referrer) {
                 None => true,
-                Some(touched) => touched.is_live && touched.written(incoming.slot).is_none(),
+                Some(touched) => touched.is_live && touched.written(slot).is_none(),
             };
             out.extend(counts.then_some(referrer));
         }
-        for &at in self.refs_by_target.get(&(target, rid)).map_or(&[][..], Vec::as_slice) {
+        let mut filed = self.refs_filed.borrow_mut();
+        for (at, write) in self.ref_writes.iter().enumerate().skip(filed.count) {
+            filed.by_target.entry((write.target, write.rid)).or_default().push(at as u32);
+        }
+        filed.count = self.ref_writes.len();
+        let Some(places) = filed.by_target.get(&target) else { return };
+        for &at in places {
             let write = &self.ref_writes[at as usize];
             let touched = &self.overlay.touched[write.place as usize];
-            let is_field = touched.table == incoming.table && write.slot == incoming.slot;
+            let is_field = touched.table == table && write.slot == slot;
             if is_field && touched.is_live && touched.written(write.slot) == names {
                 out.push(touched.rid);
             }
         }
-        out.sort_unstable();
-        out.dedup();
+        let mut found = out.split_off(start);
+        found.sort();
+        found.dedup();
+        out.append(&mut found);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use boobook_engine::{FieldFilter, Head, Loader, Order, RecordMeta, Select, Snapshot};
+use boobook_engine::{Condition, Head, Loader, Order, RecordMeta, Select, Snapshot, Test};
 use boobook_model::{RecordId, Schema, Sq, TableId, Value};
 
 const NAME: usize = 0;
@@ -132,7 +132,10 @@ fn check(snapshot: &Snapshot, model: &Model) {
             let wanted: Vec<usize> = wanted.map(|(id, _)| *id).collect();
             for (skip, take) in pages {
                 let any_of = status.map(|status| vec![Some(Value::Choice(status))]);
-                let filters = any_of.map(|any_of| FieldFilter { slot: STATUS, any_of }).into_iter().collect();
+                let filters = any_of
+                    .map(|any_of| Condition { slot: STATUS, test: Test::AnyOf(any_of) })
+                    .into_iter()
+                    .collect();
                 let select = Select { filters, order, skip, take, count: true, ..Select::default() };
                 let selected = snapshot.select(table(), &select);
                 let found: Vec<usize> =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boobook_app::{AppError, Limits, NewKey};
-use boobook_engine::{FieldFilter, Order, Select};
+use boobook_engine::{Condition, Order, Select, Test};
 use boobook_store::MemStore;
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn role_lists_hold_on_every_path() {
     write(&s, "Gehalt", vec![update(1, vec![(0, text("Eve"))])]).await.unwrap();
     let by_secret = Select { order: Order::Field { slot: 1, desc: false }, ..Select::default() };
     assert!(forbidden(s.select(&snapshot, &access, &by_secret).map(|_| ())));
-    let filter = FieldFilter { slot: 1, any_of: vec![None] };
+    let filter = Condition { slot: 1, test: Test::AnyOf(vec![None]) };
     assert!(forbidden(
         s.select(&snapshot, &access, &Select { filters: vec![filter], ..Select::default() }).map(|_| ())
     ));

@@ -1,22 +1,33 @@
 //! Every look at a snapshot, compared with the model.
 
-use std::cmp::{Ordering, Reverse};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BTreeSet,
+};
 
-use boobook_model::{Field, Sq, Value};
+use boobook_model::{Field, RecordId, Sq, Value};
 
-use super::model::{Model, Record, USERS, key, rid, tid};
-use crate::{FieldFilter, Order, RecordMeta, Select, Snapshot, Tx};
+use super::model::{Key, Model, Record, USERS, key, rid, tid};
+use crate::{Condition, Order, RecordMeta, Row, Select, Snapshot, Test, Tx};
 
 /// A selection whose fields and values are picked once a schema is there.
 #[derive(Clone, Debug)]
 pub(super) struct Query {
     pub(super) table: u32,
-    pub(super) filters: Vec<(u32, Vec<Option<u32>>)>,
+    pub(super) filters: Vec<Filter>,
     pub(super) order: u32,
     pub(super) after_id: Option<u32>,
     pub(super) after_sq: Option<u32>,
     pub(super) page: (usize, usize),
     pub(super) count: bool,
+}
+
+/// A condition in the same way: a field, a kind of test, what it compares with.
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    pub(super) field: u32,
+    pub(super) kind: u32,
+    pub(super) seeds: Vec<Option<u32>>,
 }
 
 /// Records, metadata, ids, counters, reverse lists.
@@ -67,9 +78,23 @@ pub(super) fn check_state(snapshot: &Snapshot, model: &Model) {
 }
 
 /// What a transaction sees of its own writes.
-pub(super) fn check_overlay(tx: &Tx<'_>, before: &Model, now: &Model) {
+pub(super) fn check_overlay(tx: &Tx<'_>, before: &Model, now: &Model, touched: &[Key], by: (i64, usize)) {
+    let touched: BTreeSet<&Key> = touched.iter().collect();
     for at in 0..now.tables() {
         for r in now.known(at) {
+            let old = before.records.get(&(at, r));
+            let meta = now.records.contains_key(&(at, r)).then(|| {
+                let created = old.map_or(by, |record| record.created);
+                let modified = old.filter(|_| !touched.contains(&(at, r))).map_or(by, |r| r.modified);
+                RecordMeta {
+                    sq: Sq(old.map_or(0, |record| record.sq)),
+                    created_at_ms: created.0,
+                    created_by: USERS[created.1],
+                    modified_at_ms: modified.0,
+                    modified_by: USERS[modified.1],
+                }
+            });
+            assert_eq!(tx.meta(tid(at), rid(r)), meta, "{at}/{r} in the transaction");
             assert_eq!(tx.exists(tid(at), rid(r)), now.records.contains_key(&(at, r)), "{at}/{r}");
             let sq = before.records.get(&(at, r)).map(|record| Sq(record.sq));
             assert_eq!(tx.sequence(tid(at), rid(r)), sq, "{at}/{r}");
@@ -77,6 +102,18 @@ pub(super) fn check_overlay(tx: &Tx<'_>, before: &Model, now: &Model) {
                 let found = tx.cell(tid(at), rid(r), slot).to_value();
                 assert_eq!(found.as_ref(), now.cell(at, r, field.id), "{at}/{r}/{slot} in the transaction");
             }
+        }
+    }
+}
+
+/// Who refers to whom, a transaction's own writes included.
+pub(super) fn check_overlay_references(tx: &Tx<'_>, now: &Model) {
+    for (at, field, _, target) in now.references() {
+        for r in now.known(target) {
+            let mut found = vec![rid(9)];
+            tx.reverse(tid(at), now.slot(at, field), rid(r), &mut found);
+            let found: Vec<u32> = found[1..].iter().map(|id| id.get()).collect();
+            assert_eq!(found, now.reverse(at, field, r), "records of {at} that refer to {target}/{r}");
         }
     }
 }
@@ -126,26 +163,76 @@ fn order(field: &Field, a: Option<&Value>, b: Option<&Value>) -> Ordering {
     }
 }
 
-fn passes(model: &Model, at: usize, record: &Record, filter: &FieldFilter) -> bool {
-    let has = record.values.get(&model.table(at).fields[filter.slot].id);
-    filter.any_of.iter().any(|wanted| match (wanted, has) {
-        (Some(Value::Choices(wanted)), Some(Value::Choices(has))) => wanted.iter().all(|w| has.contains(w)),
-        (wanted, has) => wanted.as_ref() == has,
-    })
+fn passes(model: &Model, at: usize, record: &Record, condition: &Condition) -> bool {
+    let field = model.table(at).fields.get(condition.slot);
+    passes_test(field.and_then(|field| record.values.get(&field.id)), &condition.test)
+}
+
+fn passes_test(has: Option<&Value>, test: &Test) -> bool {
+    let number = number(has);
+    match test {
+        Test::AnyOf(wanted) => wanted.iter().any(|wanted| wanted.as_ref() == has),
+        Test::ContainsAll(wanted) => wanted.iter().any(|wanted| match (wanted, has) {
+            (Some(Value::Choices(wanted)), Some(Value::Choices(has))) => {
+                wanted.iter().all(|w| has.contains(w))
+            }
+            (wanted, has) => wanted.as_ref() == has,
+        }),
+        Test::Less(bound) => number.is_some_and(|n| n < *bound),
+        Test::LessOrEqual(bound) => number.is_some_and(|n| n <= *bound),
+        Test::Greater(bound) => number.is_some_and(|n| n > *bound),
+        Test::GreaterOrEqual(bound) => number.is_some_and(|n| n >= *bound),
+        Test::Like(needle) => match has {
+            Some(Value::Text(text)) => text.to_lowercase().contains(&needle.to_lowercase()),
+            has => has.is_none() && needle.is_empty(),
+        },
+        Test::Not(test) => !passes_test(has, test),
+    }
+}
+
+fn number(value: Option<&Value>) -> Option<f64> {
+    match value {
+        Some(Value::Number(n)) => Some(*n),
+        Some(Value::Time(time)) => Some(*time as f64),
+        _ => None,
+    }
+}
+
+impl Filter {
+    fn condition(&self, model: &Model, at: usize) -> Condition {
+        let fields = &model.table(at).fields;
+        let slot = self.field as usize % (fields.len() + 1);
+        let field = fields.get(slot);
+        let values = || {
+            let value = |seed: u32| field.and_then(|field| model.value(field, seed));
+            self.seeds.iter().map(|seed| seed.and_then(value)).collect::<Vec<_>>()
+        };
+        // Most bounds are values there are, or a little beside.
+        let seed = self.seeds.iter().flatten().next().copied().unwrap_or(0);
+        let bound = match values().iter().find_map(|value| number(value.as_ref())) {
+            Some(n) => n + [0.0, 0.0, 0.5, -0.5][self.kind as usize / 16 % 4],
+            None => [0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY][seed as usize % 4],
+        };
+        let test = match self.kind % 8 {
+            0 | 1 => Test::AnyOf(values()),
+            2 => Test::ContainsAll(values()),
+            3 => Test::Less(bound),
+            4 => Test::LessOrEqual(bound),
+            5 => Test::Greater(bound),
+            6 => Test::GreaterOrEqual(bound),
+            _ => Test::Like(["T1", "", "Ä", "b", "9", "t"][seed as usize % 6].into()),
+        };
+        let test = if (self.kind / 8).is_multiple_of(2) { test } else { Test::Not(Box::new(test)) };
+        let test = if self.kind.is_multiple_of(97) { Test::Not(Box::new(test)) } else { test };
+        Condition { slot, test }
+    }
 }
 
 impl Query {
     fn select(&self, model: &Model, at: usize) -> Select {
         let fields = &model.table(at).fields;
-        let pick = |pick: u32| pick as usize % fields.len();
-        let filters = if fields.is_empty() { &[][..] } else { &self.filters };
-        let filters = filters.iter().map(|(field, seeds)| {
-            let slot = pick(*field);
-            let values = seeds.iter().map(|seed| seed.and_then(|seed| model.value(&fields[slot], seed)));
-            FieldFilter { slot, any_of: values.collect() }
-        });
         Select {
-            filters: filters.collect(),
+            filters: self.filters.iter().map(|filter| filter.condition(model, at)).collect(),
             after_id: self.after_id.map(|id| if id > 60 { u64::from(id) << 30 } else { u64::from(id) }),
             after_sq: self.after_sq.map(|sq| Sq(u64::from(sq) % (model.sq + 2))),
             order: match self.order {
@@ -169,7 +256,57 @@ impl Query {
 
 pub(super) fn check_query(snapshot: &Snapshot, model: &Model, query: &Query) {
     let at = query.table as usize % model.tables();
-    check_select(snapshot, model, at, &query.select(model, at));
+    let select = query.select(model, at);
+    check_select(snapshot, model, at, &select);
+    check_conditions(snapshot, model, at, &select.filters);
+}
+
+/// The records that pass, ascending by id.
+fn matching<'m>(model: &'m Model, at: usize, conditions: &[Condition]) -> Vec<(RecordId, &'m Record)> {
+    let records = model.records.range((at, 0)..(at + 1, 0)).map(|(key, record)| (rid(key.1), record));
+    records.filter(|(_, r)| conditions.iter().all(|condition| passes(model, at, r, condition))).collect()
+}
+
+/// Ids, number and summaries of what passes.
+fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[Condition]) {
+    let wanted = matching(model, at, conditions);
+    let ids: Vec<RecordId> = wanted.iter().map(|(id, _)| *id).collect();
+    assert_eq!(snapshot.ids(tid(at), conditions), ids, "{conditions:?}");
+    assert_eq!(snapshot.count(tid(at), conditions), ids.len(), "{conditions:?}");
+    let table = snapshot.table(tid(at)).unwrap();
+    let rows: Vec<Row> = ids.iter().map(|id| table.row(*id).unwrap()).collect();
+    for slot in 0..=model.table(at).fields.len() {
+        let field = model.table(at).fields.get(slot);
+        let value = |record: &Record| field.and_then(|field| number(record.values.get(&field.id)));
+        let values: Vec<Option<f64>> = wanted.iter().map(|(_, record)| value(record)).collect();
+        let numbers: Vec<f64> = values.iter().flatten().copied().collect();
+        let summary = snapshot.summary(tid(at), conditions, slot);
+        // From +0, as a loop starts.
+        let sum = numbers.iter().fold(0.0, |sum, n| sum + n);
+        assert_eq!((summary.count, summary.sum), (numbers.len(), sum), "{slot} {conditions:?}");
+        let bounds = (numbers.iter().copied().reduce(f64::min), numbers.iter().copied().reduce(f64::max));
+        assert_eq!((real(summary.min), real(summary.max)), bounds, "{slot} {conditions:?}");
+        let mut gathered = vec![1.0];
+        table.numbers(slot, &rows, &mut gathered);
+        let gathered: Vec<Option<f64>> = gathered[1..].iter().map(|n| real(*n)).collect();
+        assert_eq!(gathered, values, "{slot}");
+    }
+    let mut listed = Vec::new();
+    table.record_ids(&rows, &mut listed);
+    assert_eq!(listed, ids);
+}
+
+fn real(n: f64) -> Option<f64> {
+    (!n.is_nan()).then_some(n)
+}
+
+/// What a transaction finds, its own writes included.
+pub(super) fn check_overlay_query(tx: &Tx<'_>, now: &Model, query: &Query) {
+    let at = query.table as usize % now.tables();
+    let conditions: Vec<_> = query.filters.iter().map(|filter| filter.condition(now, at)).collect();
+    let ids: Vec<RecordId> = matching(now, at, &conditions).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(tx.select(tid(at), &conditions), ids, "{conditions:?} in the transaction");
+    assert_eq!(tx.count(tid(at), &conditions), ids.len(), "{conditions:?} in the transaction");
 }
 
 pub(super) fn check_select(snapshot: &Snapshot, model: &Model, at: usize, select: &Select) {

@@ -12,7 +12,10 @@ use boobook_model::{Cell, FieldId, Sq, Value};
 use proptest::prelude::*;
 
 use self::{
-    check::{Query, check_changes, check_overlay, check_query, check_state},
+    check::{
+        Filter, Query, check_changes, check_overlay, check_overlay_query, check_overlay_references,
+        check_query, check_state,
+    },
     model::{Action, FieldValues, Key, Model, Reshape, USERS, key, rid, tid},
 };
 use crate::{
@@ -123,7 +126,9 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn query() -> impl Strategy<Value = Query> {
-    let filter = (any::<u32>(), prop::collection::vec(prop::option::weighted(0.85, any::<u32>()), 0..4));
+    let seeds = prop::collection::vec(prop::option::weighted(0.85, any::<u32>()), 0..4);
+    let filter =
+        (any::<u32>(), any::<u32>(), seeds).prop_map(|(field, kind, seeds)| Filter { field, kind, seeds });
     (
         any::<u32>(),
         prop_oneof![2 => Just(Vec::new()), 3 => prop::collection::vec(filter, 1..3)],
@@ -160,10 +165,10 @@ impl Both {
         Self { head: Head::new(Arc::new(empty)), model, kept: Vec::new() }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &Step, queries: &[Query]) {
         match step {
             Step::Transaction { reshape, ops, abort, user, now_ms } => {
-                self.transact(reshape.as_ref(), ops, *abort, *user, *now_ms);
+                self.transact_asking(reshape.as_ref(), ops, *abort, (*user, *now_ms), queries);
             }
             Step::Vacuum => {
                 self.head.vacuum_above(0);
@@ -179,8 +184,19 @@ impl Both {
         }
     }
 
-    /// Runs a transaction on both: both refuse, or both do the same.
     fn transact(&mut self, reshape: Option<&Reshape>, ops: &[Op], abort: bool, user: usize, now_ms: i64) {
+        self.transact_asking(reshape, ops, abort, (user, now_ms), &[]);
+    }
+
+    /// Runs a transaction on both: both refuse, or both do the same, and answer the same before the end.
+    fn transact_asking(
+        &mut self,
+        reshape: Option<&Reshape>,
+        ops: &[Op],
+        abort: bool,
+        (user, now_ms): (usize, i64),
+        queries: &[Query],
+    ) {
         let Self { head, model, .. } = self;
         let mut tx = head.begin(USERS[user].parse().unwrap(), now_ms);
         let (mut next, mut touched) = (model.clone(), Vec::new());
@@ -200,7 +216,12 @@ impl Both {
                 }
             }
         }
-        check_overlay(&tx, &base, &next);
+        let by = (model.clock_ms.max(now_ms), user);
+        check_overlay(&tx, &base, &next, &touched, by);
+        check_overlay_references(&tx, &next);
+        for query in queries {
+            check_overlay_query(&tx, &next, query);
+        }
         let is_sound = !next.has_dangling_reference();
         let writes = match tx.finish() {
             Err(TxError::NoSuchReference { .. }) => return assert!(!is_sound),
@@ -374,7 +395,7 @@ fn create(count: u32) -> Op {
 fn check(steps: &[Step], queries: &[Query], since: u32, limit: usize) {
     let mut both = Both::start();
     for step in steps {
-        both.step(step);
+        both.step(step, queries);
         both.check(queries, since, limit);
         both.kept.push((both.head.publish(), both.model.clone()));
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use boobook_app::TableAccess;
-use boobook_engine::{FieldFilter, Order, Select};
+use boobook_engine::{Condition, Order, Select, Test};
 use boobook_model::{Json, TableSchema, Value};
 
 use super::{names::unknown_field, record::RecordStyle};
@@ -16,11 +16,7 @@ use crate::{
 const PER_PAGE: usize = 100;
 
 /// Filters of a request: `filters` of the query string or else of the body, which may be empty.
-pub fn read_filters(
-    query: &QueryString<'_>,
-    body: &[u8],
-    access: &TableAccess,
-) -> ApiResult<Vec<FieldFilter>> {
+pub fn read_filters(query: &QueryString<'_>, body: &[u8], access: &TableAccess) -> ApiResult<Vec<Condition>> {
     if let Some(text) = query.text("filters") {
         return filters_of_text(text, access);
     }
@@ -36,7 +32,7 @@ pub fn read_filters(
 }
 
 /// What curl without `-g` makes of `filters={"L":"Jane"}` has lost its braces: they are put back.
-fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Vec<FieldFilter>> {
+fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Vec<Condition>> {
     let trimmed = text.trim();
     let text: Cow<'_, str> =
         if trimmed.starts_with('{') { trimmed.into() } else { format!("{{{trimmed}}}").into() };
@@ -49,7 +45,7 @@ fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Vec<FieldFilte
     filters_of_json(&json, access)
 }
 
-fn filters_of_json(json: &Json<'_>, access: &TableAccess) -> ApiResult<Vec<FieldFilter>> {
+fn filters_of_json(json: &Json<'_>, access: &TableAccess) -> ApiResult<Vec<Condition>> {
     let Json::Object(members) = json else {
         let problem =
             format_args!("expected an object such as {{\"Name\":\"Jane\"}}, got {}", json.excerpt())
@@ -70,7 +66,7 @@ fn filters_of_json(json: &Json<'_>, access: &TableAccess) -> ApiResult<Vec<Field
     Ok(filters)
 }
 
-fn filter(key: &str, json: &Json<'_>, place: &str, access: &TableAccess) -> ApiResult<FieldFilter> {
+fn filter(key: &str, json: &Json<'_>, place: &str, access: &TableAccess) -> ApiResult<Condition> {
     let at = |code, problem: &dyn std::fmt::Display| ApiError::at(code, &format!("{place}.{key}"), problem);
     let table = &access.schema;
     let slot = table.slot_by_key(key).filter(|&slot| access.may_read(slot));
@@ -90,13 +86,13 @@ fn filter(key: &str, json: &Json<'_>, place: &str, access: &TableAccess) -> ApiR
         Json::Array(items) => items.iter().map(read).collect::<ApiResult<Vec<_>>>()?,
         json => vec![read(json)?],
     };
-    Ok(FieldFilter { slot, any_of })
+    Ok(Condition { slot, test: Test::ContainsAll(any_of) })
 }
 
 /// Order, bounds and page of a record list.
 pub fn read_select(
     query: &QueryString<'_>,
-    filters: Vec<FieldFilter>,
+    filters: Vec<Condition>,
     access: &TableAccess,
 ) -> ApiResult<Select> {
     let per_page = query.number("perPage")?.map_or(PER_PAGE, to_usize);
