@@ -48,7 +48,10 @@ impl WriterPool {
         let pool = Arc::new(Self { shared: Arc::clone(&shared), threads: Mutex::default() });
         for n in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
-            let handle = thread::Builder::new().name(format!("writer-{n}")).spawn(move || serve(&shared))?;
+            let handle = thread::Builder::new()
+                .name(format!("writer-{n}"))
+                .stack_size(crate::script::STACK_BYTES)
+                .spawn(move || serve(&shared))?;
             pool.threads.lock().push(handle);
         }
         Ok(pool)

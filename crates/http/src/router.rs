@@ -85,6 +85,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(changes::database::database_changes))
         .routes(routes!(changes::table::table_changes))
         .routes(routes!(changes::record::record_changes))
+        .routes(routes!(scripts::exec::exec))
         .routes(routes!(scripts::query::get_query, scripts::query::post_query))
         .routes(routes!(server::health::healthz))
         .routes(routes!(server::ready::readyz))

@@ -222,7 +222,9 @@ impl<'h> Context<'h> {
         }
         self.step(1)?;
         self.triggers.push((trigger, record));
+        self.host.trigger(true);
         let outcome = program.run(self, vec![Value::Record(table, record)]);
+        self.host.trigger(false);
         self.triggers.pop();
         outcome.map(|_| ())
     }

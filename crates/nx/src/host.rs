@@ -140,6 +140,9 @@ pub trait Host {
         Err(read_only())
     }
 
+    /// A trigger begins or ends: what it writes it writes with the rights of who made it.
+    fn trigger(&mut self, _begins: bool) {}
+
     /// The instant of this run, the same for all of it.
     fn now_ms(&self) -> i64;
 

@@ -16,8 +16,10 @@ pub struct ScriptLimits {
     pub bytes_max: u64,
     /// How deep functions call each other.
     pub depth_max: u32,
-    /// How long a script runs, in milliseconds.
+    /// How long a script that reads runs, in milliseconds.
     pub ms_max: u64,
+    /// How long one that writes runs: other writes to its database wait meanwhile.
+    pub write_ms_max: u64,
     /// Largest answer.
     pub result_bytes_max: usize,
     /// Scripts that may wait for a thread.
@@ -33,6 +35,7 @@ impl Default for ScriptLimits {
             bytes_max: 256 << 20,
             depth_max: run.depth_max,
             ms_max: 30_000,
+            write_ms_max: 10_000,
             result_bytes_max: 64 << 20,
             waiting_max: 1_000,
         }

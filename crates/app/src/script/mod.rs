@@ -2,8 +2,10 @@
 //! their own, never on those that serve connections.
 
 mod limits;
+mod overlay;
 mod snapshot;
 mod threads;
+mod transaction;
 
 use std::{
     sync::Arc,
@@ -19,7 +21,8 @@ use tokio::sync::oneshot;
 use crate::{AppError, Session, TableAccess};
 
 pub use limits::ScriptLimits;
-pub(crate) use threads::ScriptThreads;
+pub(crate) use threads::{STACK_BYTES, ScriptThreads};
+use transaction::ScriptTransaction;
 
 /// A script and how its answer is to be written.
 #[derive(Debug, Clone, Default)]
@@ -65,12 +68,7 @@ impl Session {
     pub async fn query(&self, request: ScriptRequest) -> Result<ScriptAnswer, AppError> {
         let snapshot = self.snapshot();
         let limits = &self.app.limits.script;
-        if request.source.len() > limits.source_bytes_max {
-            return Err(AppError::TooLarge(format!(
-                "the script is longer than {} bytes (limits.script.source_bytes_max)",
-                limits.source_bytes_max
-            )));
-        }
+        check_source(&request, limits)?;
         let runner = self.runner();
         let accesses = self.accesses(&snapshot.schema);
         let library = self.database.library(&snapshot.schema);
@@ -80,6 +78,36 @@ impl Session {
             let outcome = read(&snapshot, &library, &accesses, runner, &request, &limits, &*host);
             // The client may have gone meanwhile.
             let _ = sender.send(outcome);
+        }))?;
+        receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
+    }
+
+    /// Runs a script in one transaction, all or nothing; answers when that is durable.
+    pub async fn exec(&self, request: ScriptRequest) -> Result<ScriptAnswer, AppError> {
+        let limits = &self.app.limits.script;
+        check_source(&request, limits)?;
+        if self.principal.read_only {
+            return Err(AppError::Forbidden("this key is read-only".into()));
+        }
+        // What does not compile never reaches the writer.
+        let schema = Arc::clone(&self.snapshot().schema);
+        let checked = compile(&self.database.library(&schema), &self.accesses(&schema), &request.source)?;
+        if checked.program.effect < Effect::Outside {
+            return self.query(request).await;
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.database.submit(Box::new(ScriptTransaction {
+            request,
+            database: Arc::clone(&self.database),
+            host: Arc::clone(&self.app.host),
+            limits: Arc::clone(&self.app.limits),
+            runner: self.runner(),
+            actor: self.principal.user.clone(),
+            role: self.role.clone(),
+            read_only: self.principal.read_only,
+            json: None,
+            done: None,
+            answer: Some(sender),
         }))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }
@@ -164,18 +192,33 @@ fn read(
     } else {
         json::write(&value, &mut out);
     }
-    if out.len() > limits.result_bytes_max {
-        return Err(AppError::Script(ScriptError {
-            message: format!(
-                "the result is larger than {} bytes (limits.script.result_bytes_max)",
-                limits.result_bytes_max
-            ),
-            line: None,
-            column: None,
-            is_syntax: false,
-        }));
-    }
+    check_size(&out, limits)?;
     Ok(ScriptAnswer { json: out, sq: snapshot.sq })
+}
+
+fn check_source(request: &ScriptRequest, limits: &ScriptLimits) -> Result<(), AppError> {
+    if request.source.len() <= limits.source_bytes_max {
+        return Ok(());
+    }
+    Err(AppError::TooLarge(format!(
+        "the script is longer than {} bytes (limits.script.source_bytes_max)",
+        limits.source_bytes_max
+    )))
+}
+
+fn check_size(json: &str, limits: &ScriptLimits) -> Result<(), AppError> {
+    if json.len() <= limits.result_bytes_max {
+        return Ok(());
+    }
+    Err(AppError::Script(ScriptError {
+        message: format!(
+            "the result is larger than {} bytes (limits.script.result_bytes_max)",
+            limits.result_bytes_max
+        ),
+        line: None,
+        column: None,
+        is_syntax: false,
+    }))
 }
 
 /// Compiles a script and asks for rights in the tables and fields that it names.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_engine::{FieldFilter, Select, Snapshot};
+use boobook_engine::Snapshot;
 use boobook_model::{Cell, RecordId, Schema, TableId};
 use boobook_nx::{Condition, Host, RecordMeta, Test, User};
 
@@ -65,19 +65,11 @@ impl Host for Reader<'_> {
     }
 
     fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
-        let Some(records) = self.snapshot.table(table) else { return Vec::new() };
-        let (probes, others): (Vec<_>, Vec<_>) =
-            conditions.iter().partition(|condition| matches!(condition.test, Test::AnyOf(_)));
-        let filters = probes.into_iter().filter_map(|condition| match &condition.test {
-            Test::AnyOf(values) => Some(FieldFilter { slot: condition.slot, any_of: values.clone() }),
-            _ => None,
-        });
-        let select = Select { filters: filters.collect(), ..Select::default() };
-        let rows = self.snapshot.select(table, &select).rows;
-        rows.into_iter()
-            .filter(|&row| others.iter().all(|c| passes(&c.test, records.cell(c.slot, row))))
-            .map(|row| records.record_id(row))
-            .collect()
+        self.snapshot.ids(table, &engine_conditions(conditions))
+    }
+
+    fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
+        self.snapshot.count(table, &engine_conditions(conditions))
     }
 
     fn now_ms(&self) -> i64 {
@@ -85,10 +77,7 @@ impl Host for Reader<'_> {
     }
 
     fn random(&mut self) -> f64 {
-        let mut bytes = [0; 8];
-        self.host.random(&mut bytes);
-        // The 53 bits that a double holds.
-        (u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64
+        random(self.host)
     }
 
     fn user(&self) -> &User {
@@ -108,25 +97,31 @@ impl Host for Reader<'_> {
     }
 }
 
-/// What a condition says of a cell.
-fn passes(test: &Test, cell: Cell<'_>) -> bool {
-    let number = match cell {
-        Cell::Number(n) => n,
-        Cell::Time(ms) => ms as f64,
-        // No comparison with it holds.
-        _ => f64::NAN,
-    };
+/// Conditions as the engine has them.
+pub(super) fn engine_conditions(conditions: &[Condition]) -> Vec<boobook_engine::Condition> {
+    conditions
+        .iter()
+        .map(|c| boobook_engine::Condition { slot: c.slot, test: engine_test(&c.test) })
+        .collect()
+}
+
+fn engine_test(test: &Test) -> boobook_engine::Test {
+    use boobook_engine::Test as Engine;
     match test {
-        Test::AnyOf(values) => {
-            values.iter().any(|value| value.as_ref().map_or(Cell::Empty, |value| value.as_cell()) == cell)
-        }
-        Test::Less(bound) => number < *bound,
-        Test::LessOrEqual(bound) => number <= *bound,
-        Test::Greater(bound) => number > *bound,
-        Test::GreaterOrEqual(bound) => number >= *bound,
-        Test::Like(part) => {
-            matches!(cell, Cell::Text(text) if text.to_lowercase().contains(&part.to_lowercase()))
-        }
-        Test::Not(test) => !passes(test, cell),
+        Test::AnyOf(values) => Engine::AnyOf(values.clone()),
+        Test::Less(bound) => Engine::Less(*bound),
+        Test::LessOrEqual(bound) => Engine::LessOrEqual(*bound),
+        Test::Greater(bound) => Engine::Greater(*bound),
+        Test::GreaterOrEqual(bound) => Engine::GreaterOrEqual(*bound),
+        Test::Like(part) => Engine::Like(Arc::clone(part)),
+        Test::Not(test) => Engine::Not(Box::new(engine_test(test))),
     }
+}
+
+/// From 0 to below 1.
+pub(super) fn random(host: &dyn crate::Host) -> f64 {
+    let mut bytes = [0; 8];
+    host.random(&mut bytes);
+    // The 53 bits that a double holds.
+    (u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -10,7 +10,7 @@ use crate::AppError;
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// Memory is taken only as deep as a script really goes.
-const STACK_BYTES: usize = 64 << 20;
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 pub(crate) struct ScriptThreads {
     shared: Arc<Shared>,

@@ -1,5 +1,6 @@
 //! Scripts of the NX language: rest-api.md §6.
 
+pub(crate) mod exec;
 pub(crate) mod query;
 
 use axum::response::Response;
