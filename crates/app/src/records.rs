@@ -8,7 +8,12 @@ use boobook_store::Idempotency;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::{AppError, Limits, TableAccess, access::table_access, transaction::Transaction};
+use crate::{
+    AppError, Limits, TableAccess,
+    access::table_access,
+    script::{Triggers, Written},
+    transaction::Transaction,
+};
 
 /// One element of a write: what the request asks for one record.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -73,6 +78,7 @@ pub(crate) struct RecordsTransaction {
     actor: UserId,
     role: Role,
     read_only: bool,
+    triggers: Triggers,
     idempotency: Option<(Vec<u8>, [u8; 32])>,
     /// What the inputs were read against, and they.
     prepared: (Arc<Schema>, TableAccess, RecordInputs),
@@ -87,10 +93,12 @@ impl RecordsTransaction {
     pub(crate) fn new(
         request: WriteRequest,
         schema: &Arc<Schema>,
-        (actor, role, read_only): (UserId, Role, bool),
+        triggers: Triggers,
         limits: &Limits,
         answer: oneshot::Sender<Result<WriteAnswer, AppError>>,
     ) -> Result<Self, AppError> {
+        let (actor, role) = (triggers.principal.user.clone(), triggers.role.clone());
+        let read_only = triggers.principal.read_only;
         let idempotency = match &request.idempotency {
             Some((key, _)) if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX => {
                 return Err(AppError::bad(
@@ -115,6 +123,7 @@ impl RecordsTransaction {
             actor,
             role,
             read_only,
+            triggers,
             idempotency,
             prepared,
             rids: Vec::new(),
@@ -234,11 +243,24 @@ impl Transaction for RecordsTransaction {
             self.prepared = prepare(&self.request, tx.schema(), &self.role, self.read_only)?;
         }
         self.rids.clear();
+        let mut written: Vec<Written> = Vec::new();
+        let has_triggers = self.triggers.are_there(tx, self.prepared.1.id());
         for at in 0..self.prepared.2.records.len() {
+            let is_new = match &self.prepared.2.records[at] {
+                RecordInput { id: None, .. } => true,
+                RecordInput { id: Some(rid), .. } => !tx.exists(self.prepared.1.id(), *rid),
+            };
             let rid = self.run_input(tx, at)?;
+            if let Some(rid) = rid.filter(|_| has_triggers) {
+                let slots = self.prepared.2.records[at].values.iter().map(|(slot, _)| *slot as u16);
+                written.push((rid, is_new, slots.collect()));
+            }
             self.rids.push(rid);
         }
-        Ok(())
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.triggers.set_off(tx, self.prepared.1.id(), &written)
     }
 
     fn explain(&self, error: TxError) -> AppError {

@@ -18,6 +18,7 @@ use crate::{
     position,
     records::RecordsTransaction,
     schema_edit::{SchemaTransaction, add_field, add_table},
+    script::Triggers,
 };
 
 /// An authorised caller in an open database. Cheap to make, one per request.
@@ -154,8 +155,14 @@ impl Session {
     pub async fn write(&self, request: WriteRequest) -> Result<WriteAnswer, AppError> {
         let (sender, receiver) = oneshot::channel();
         let schema = Arc::clone(&self.snapshot().schema);
-        let who = (self.principal.user.clone(), self.role.clone(), self.principal.read_only);
-        let transaction = RecordsTransaction::new(request, &schema, who, self.database.limits(), sender)?;
+        let triggers = Triggers {
+            app: Arc::clone(&self.app),
+            database: Arc::clone(&self.database),
+            principal: Arc::clone(&self.principal),
+            role: self.role.clone(),
+        };
+        let transaction =
+            RecordsTransaction::new(request, &schema, triggers, self.database.limits(), sender)?;
         self.database.submit(Box::new(transaction))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }

@@ -144,11 +144,12 @@ impl Library {
 
     /// Whether a table's records do anything by themselves when they change.
     pub fn has_triggers(&self, table: TableId) -> bool {
-        self.triggers.keys().any(|trigger| match trigger {
-            Trigger::Created(at) | Trigger::Updated(at) | Trigger::FieldUpdated(FieldAtKey(at, _)) => {
-                *at == table
-            }
-        })
+        !self.triggers.is_empty()
+            && self.triggers.keys().any(|trigger| match trigger {
+                Trigger::Created(at) | Trigger::Updated(at) | Trigger::FieldUpdated(FieldAtKey(at, _)) => {
+                    *at == table
+                }
+            })
     }
 }
 

@@ -6,6 +6,7 @@ mod overlay;
 mod snapshot;
 mod threads;
 mod transaction;
+mod triggers;
 
 use std::{
     sync::Arc,
@@ -13,16 +14,17 @@ use std::{
 };
 
 use boobook_engine::Snapshot;
-use boobook_model::{Schema, Sq, TableSchema};
+use boobook_model::{DatabaseId, Principal, Role, Schema, Sq};
 use boobook_nx::{Checked, Context, Effect, Library, Reference, RunError, json};
 use boobook_nx_syntax::{Diagnostic, line_column};
 use tokio::sync::oneshot;
 
-use crate::{AppError, Session, TableAccess};
+use crate::{AppError, Session, TableAccess, app::Inner};
 
 pub use limits::ScriptLimits;
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
+pub(crate) use triggers::{Triggers, Written};
 
 /// A script and how its answer is to be written.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +63,38 @@ pub(crate) struct Runner {
     pub(crate) users: Vec<boobook_nx::User>,
     pub(crate) team: String,
     pub(crate) database: String,
+}
+
+impl Runner {
+    pub(crate) fn new(app: &Inner, database: &DatabaseId, principal: &Principal, role: &Role) -> Self {
+        let view = app.catalogue.view();
+        let database = database.as_str();
+        let team = view.databases.iter().find(|entry| entry.id == database).map(|entry| entry.team.clone());
+        let team = team.unwrap_or_default();
+        let in_team = |entry: &crate::UserEntry| {
+            let role = entry.teams.iter().find(|(id, _)| *id == team).map(|(_, role)| role.as_str())?;
+            let email = entry.email.as_deref().unwrap_or_default();
+            // Users have no names of their own yet: people know each other by their addresses.
+            let name = email.split('@').next().filter(|name| !name.is_empty()).unwrap_or(&entry.id);
+            Some(boobook_nx::User {
+                id: entry.id.parse().ok()?,
+                name: name.into(),
+                email: email.into(),
+                roles: vec![role.into()],
+            })
+        };
+        let users: Vec<_> = view.users.iter().filter_map(|entry| in_team(entry)).collect();
+        let known = users.iter().find(|user| user.id == principal.user).cloned();
+        let mut user = known.unwrap_or_else(|| boobook_nx::User {
+            id: principal.user.clone(),
+            name: principal.user.as_str().into(),
+            email: "".into(),
+            roles: Vec::new(),
+        });
+        // A key may act in a lesser role than its user has.
+        user.roles = vec![role.as_str().into()];
+        Self { user, users, team, database: database.to_owned() }
+    }
 }
 
 impl Session {
@@ -113,40 +147,11 @@ impl Session {
     }
 
     fn runner(&self) -> Runner {
-        let view = self.app.catalogue.view();
-        let database = self.database.id.as_str();
-        let team = view.databases.iter().find(|entry| entry.id == database).map(|entry| entry.team.clone());
-        let team = team.unwrap_or_default();
-        let in_team = |entry: &crate::UserEntry| {
-            let role = entry.teams.iter().find(|(id, _)| *id == team).map(|(_, role)| role.as_str())?;
-            let email = entry.email.as_deref().unwrap_or_default();
-            // Users have no names of their own yet: people know each other by their addresses.
-            let name = email.split('@').next().filter(|name| !name.is_empty()).unwrap_or(&entry.id);
-            Some(boobook_nx::User {
-                id: entry.id.parse().ok()?,
-                name: name.into(),
-                email: email.into(),
-                roles: vec![role.into()],
-            })
-        };
-        let users: Vec<_> = view.users.iter().filter_map(|entry| in_team(entry)).collect();
-        let mut user =
-            users.iter().find(|user| user.id == self.principal.user).cloned().unwrap_or_else(|| {
-                boobook_nx::User {
-                    id: self.principal.user.clone(),
-                    name: self.principal.user.as_str().into(),
-                    email: "".into(),
-                    roles: Vec::new(),
-                }
-            });
-        // A key may act in a lesser role than its user has.
-        user.roles = vec![self.role.as_str().into()];
-        Runner { user, users, team, database: database.to_owned() }
+        Runner::new(&self.app, &self.database.id, &self.principal, &self.role)
     }
 
     fn accesses(&self, schema: &Schema) -> Accesses {
-        let of = |table: &Arc<TableSchema>| TableAccess::new(table, &self.role, self.principal.read_only);
-        Accesses(schema.tables.iter().map(of).collect())
+        Accesses::new(schema, &self.role, self.principal.read_only)
     }
 }
 
@@ -154,6 +159,10 @@ impl Session {
 pub(crate) struct Accesses(Vec<TableAccess>);
 
 impl Accesses {
+    pub(crate) fn new(schema: &Schema, role: &Role, read_only: bool) -> Self {
+        Self(schema.tables.iter().map(|table| TableAccess::new(table, role, read_only)).collect())
+    }
+
     pub(crate) fn of(&self, table: boobook_model::TableId) -> Option<&TableAccess> {
         self.0.binary_search_by_key(&table, TableAccess::id).ok().map(|at| &self.0[at])
     }

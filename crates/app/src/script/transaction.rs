@@ -15,7 +15,7 @@ use super::{
     Accesses, Runner, ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest, compile, failed,
     overlay::Overlay,
 };
-use crate::{AppError, Database, Limits, TableAccess, transaction::Transaction};
+use crate::{AppError, Database, Limits, transaction::Transaction};
 
 pub(crate) struct ScriptTransaction {
     pub(crate) request: ScriptRequest,
@@ -48,8 +48,7 @@ impl Transaction for ScriptTransaction {
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
         let library = self.database.library(tx.schema());
-        let rights = |table| TableAccess::new(table, &self.role, self.read_only);
-        let accesses = Accesses(tx.schema().tables.iter().map(rights).collect());
+        let accesses = Accesses::new(tx.schema(), &self.role, self.read_only);
         let source = &*self.request.source;
         let checked = compile(&library, &accesses, source)?;
         let locale = super::limits::locale(tx.schema());
