@@ -14,7 +14,9 @@ use crate::{
     routes::json_at,
 };
 
-/// Runs a script that may write, in one transaction, all or nothing; the answer is the bare JSON of its value.
+/// Runs a script that may write, in one transaction.
+///
+/// All or nothing. The answer is the bare JSON of its value.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/exec", tag = "Scripts",
     request_body = Script,
     params(("teamid" = String, Path), ("dbid" = String, Path)),

@@ -13,7 +13,9 @@ use crate::{
     router::Api,
 };
 
-/// Runs a script that only reads; the answer is the bare JSON of its value.
+/// Runs a script that only reads.
+///
+/// The answer is the bare JSON of its value.
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/query", tag = "Scripts",
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("query" = String, Query, description = "The script"),
@@ -32,7 +34,9 @@ pub(crate) async fn get_query(
     answer(session, script(source, query.get("choiceStyle"))).await
 }
 
-/// Runs a script that only reads; the answer is the bare JSON of its value.
+/// Runs a script that only reads.
+///
+/// The answer is the bare JSON of its value.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/query", tag = "Scripts",
     request_body = Script,
     params(("teamid" = String, Path), ("dbid" = String, Path)),
