@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, bail};
@@ -184,6 +184,10 @@ fn nextest(options: &Options) -> anyhow::Result<Count> {
         command.env("BOOBOOK_REQUIRE", "clients,data");
     }
     if options.deep {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seed = now.as_secs().to_string();
+        println!("property tests draw from PROPTEST_RNG_SEED={seed}");
+        command.env("PROPTEST_RNG_SEED", seed);
         for (name, value) in [("BOOBOOK_KILL_ROUNDS", "200"), ("PROPTEST_CASES", "4096")] {
             if env::var_os(name).is_none() {
                 command.env(name, value);

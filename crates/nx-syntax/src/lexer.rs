@@ -124,18 +124,21 @@ impl Lexer<'_> {
         let end = word_end(self.source, self.at);
         let text = &self.source[self.at..end];
         let kind = match TokenKind::reserved(text) {
-            Some(kind) if !self.is_plain_name(end) => kind,
+            Some(kind) if !self.is_plain_name(kind, end) => kind,
             _ => TokenKind::Name,
         };
         self.push(kind, end);
     }
 
     /// Whether a reserved word from here to `end` is a name by its place: directly behind a dot, or as an object's key.
-    fn is_plain_name(&self, end: usize) -> bool {
+    ///
+    /// A word that is a whole expression (`this`, `yes`) stays a keyword before a colon, which may also be that of
+    /// `case 1, this:` within an object; the parser takes it for a key where a key must be.
+    fn is_plain_name(&self, kind: TokenKind, end: usize) -> bool {
         let Some(last) = self.tokens.last() else { return false };
         match last.kind {
             TokenKind::Dot => last.span.end as usize == self.at,
-            TokenKind::LeftBrace | TokenKind::Comma => {
+            TokenKind::LeftBrace | TokenKind::Comma if !kind.ends_operand() => {
                 let in_object = matches!(self.open.last(), Some(Open::Bracket { sort: BRACE, .. }));
                 let rest = self.source[end..].trim_start();
                 in_object && (rest.starts_with('=') || rest.starts_with(':') && !rest.starts_with(":="))

@@ -359,6 +359,10 @@ impl Parser<'_> {
                 let span = self.bump();
                 Key::Number(span.text(self.source).into(), span)
             }
+            kind if kind.ends_operand() && TokenKind::reserved(self.text()) == Some(kind) => {
+                let span = self.bump();
+                Key::Name(Name { text: span.text(self.source).into(), span, quoted: false })
+            }
             _ => Key::Name(self.expect_name("for a key of the object")),
         };
         if !self.eat(TokenKind::Equal) {
