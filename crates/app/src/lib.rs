@@ -27,6 +27,7 @@ mod app;
 mod catalogue;
 mod database;
 mod error;
+mod find;
 mod forget;
 mod host;
 mod limits;
@@ -41,14 +42,16 @@ mod writer;
 
 pub use access::TableAccess;
 pub use app::{App, Named};
+pub use boobook_nx::Value as NxValue;
 pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
 };
 pub use database::Database;
 pub use error::{AppError, Refusal};
+pub use find::Wanted;
 pub use host::{Host, SystemHost};
 pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
 pub use schema_edit::Edited;
-pub use script::{ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest};
+pub use script::{Computed, Formulas, ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest};
 pub use session::{Changes, RecordChange, Session};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::{
-    AppError, Limits, TableAccess,
+    AppError, Computed, Limits, TableAccess,
     access::table_access,
     script::{Triggers, Written},
     transaction::Transaction,
@@ -40,8 +40,9 @@ pub struct RecordInputs {
 /// Reads the request's body against a table's schema. Called again when the schema changed before the write ran.
 pub type Prepare = dyn Fn(&TableAccess) -> Result<RecordInputs, AppError> + Send + Sync;
 
-/// Writes the answer from the state right after the write. A record is `None` where the request deleted it.
-pub type Render = dyn Fn(&Snapshot, &TableAccess, &[Option<RecordId>]) -> Bytes + Send + Sync;
+/// Writes the answer from the state right after the write, with the formulas of the records there are. A record is
+/// `None` where the request deleted it.
+pub type Render = dyn Fn(&Snapshot, &TableAccess, &[Option<RecordId>], &Computed) -> Bytes + Send + Sync;
 
 /// A write request.
 pub struct WriteRequest {
@@ -166,6 +167,12 @@ impl RecordsTransaction {
         outcome.map_err(|error| self.explain_at(error, Some(at)))
     }
 
+    fn render(&self, snapshot: &Snapshot, rids: &[Option<RecordId>]) -> Bytes {
+        let (_, access, _) = &self.prepared;
+        let computed = self.triggers.computed(snapshot, access, rids);
+        (self.request.render)(snapshot, access, rids, &computed)
+    }
+
     fn explain_at(&self, error: TxError, at: Option<usize>) -> AppError {
         let (schema, access, inputs) = &self.prepared;
         let element = at.filter(|_| !inputs.single).map(|at| format!("records[{at}]"));
@@ -269,7 +276,7 @@ impl Transaction for RecordsTransaction {
 
     fn applied(&mut self, snapshot: &Snapshot, _applied: &Applied) -> Option<Idempotency> {
         let (_, access, _) = &self.prepared;
-        let body = (self.request.render)(snapshot, access, &self.rids);
+        let body = self.render(snapshot, &self.rids);
         self.body = Some(WriteAnswer { body, sq: snapshot.sq });
         let (_, request_hash) = self.idempotency.as_ref()?;
         let rids = self.rids.clone();
@@ -277,8 +284,7 @@ impl Transaction for RecordsTransaction {
     }
 
     fn replay(&mut self, snapshot: &Snapshot, earlier: &Idempotency) {
-        let (_, access, _) = &self.prepared;
-        let body = (self.request.render)(snapshot, access, &earlier.rids);
+        let body = self.render(snapshot, &earlier.rids);
         self.body = Some(WriteAnswer { body, sq: snapshot.sq });
     }
 

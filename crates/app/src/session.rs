@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use boobook_engine::{ChangePage, Select, Selected, Snapshot};
+use boobook_engine::{ChangePage, Snapshot};
 use boobook_model::{FieldId, JsonMap, Principal, RecordId, Role, Sq, TableId, Value};
 use boobook_store::HistoryKind;
 use rustc_hash::FxHashMap;
@@ -129,26 +129,6 @@ impl Session {
             .map(|t| TableAccess::new(t, &self.role, self.principal.read_only))
             .filter(|access| access.can_read)
             .collect()
-    }
-
-    /// Selects records. A filter or order on a field the caller may not read is refused: its order would tell.
-    pub fn select(
-        &self,
-        snapshot: &Snapshot,
-        access: &TableAccess,
-        select: &Select,
-    ) -> Result<Selected, AppError> {
-        let ordered = match select.order {
-            boobook_engine::Order::Field { slot, .. } => Some(slot),
-            _ => None,
-        };
-        for slot in select.filters.iter().map(|f| f.slot).chain(ordered) {
-            if !access.may_read(slot) {
-                let caption = &access.schema.fields[slot].caption;
-                return Err(AppError::Forbidden(format!("this key may not read field {caption:?}")));
-            }
-        }
-        Ok(snapshot.select(access.id(), select))
     }
 
     /// Writes records of one table, whole or not at all; answers when that is durable.

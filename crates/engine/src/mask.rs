@@ -2,7 +2,7 @@
 
 use boobook_model::{RecordId, Sq};
 
-use crate::{Table, bitmap::bits, rows::LIVE_WORDS, table::record_id};
+use crate::{Row, Table, bitmap::bits, rows::LIVE_WORDS, table::record_id};
 
 /// Rows of a table. As long as nothing was taken away it is the table's own live bitmap, not a copy.
 pub(crate) struct Mask<'t> {
@@ -76,6 +76,17 @@ impl<'t> Mask<'t> {
             }
         }
         out
+    }
+
+    /// Keeps some rows.
+    pub(crate) fn retain_rows(&mut self, rows: &[Row]) {
+        let mut words = vec![0; self.table.rows.live().len()];
+        for &Row(row) in rows {
+            if self.has(row) {
+                words[row as usize / 64] |= 1 << (row % 64);
+            }
+        }
+        self.words = Some(words);
     }
 
     /// Keeps rows changed after a sequence.

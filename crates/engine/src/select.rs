@@ -27,6 +27,8 @@ const SORT_COST: usize = 30;
 pub struct Select {
     /// All must hold.
     pub filters: Vec<Condition>,
+    /// Only these rows; `None`: all.
+    pub within: Option<Vec<Row>>,
     /// Only records with a greater id.
     pub after_id: Option<u64>,
     /// Only records changed later.
@@ -46,6 +48,7 @@ impl Default for Select {
     fn default() -> Self {
         Self {
             filters: Vec::new(),
+            within: None,
             after_id: None,
             after_sq: None,
             order: Order::IdAsc,
@@ -126,6 +129,9 @@ impl Table {
     /// The live rows that pass filters and bounds.
     fn mask(&self, select: &Select) -> Mask<'_> {
         let mut mask = Mask::live(self);
+        if let Some(rows) = &select.within {
+            mask.retain_rows(rows);
+        }
         if let Some(since) = select.after_sq {
             mask.retain_after_sq(since);
         }

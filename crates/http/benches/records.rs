@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use boobook_app::Computed;
 use boobook_engine::{Loader, RecordMeta, Row, Snapshot, Table};
 use boobook_http::wire::record::{ChangeWriter, RecordStyle, RecordWriter};
 use boobook_model::{Cell, FieldId, RecordId, Schema, Sq, TableId};
@@ -88,10 +89,11 @@ fn pages(table: &Table) -> impl FnMut() -> Vec<Row> {
 fn page_of_100(bencher: Bencher, by_one_request: bool) {
     let snapshot = snapshot(by_one_request);
     let table = table(snapshot);
+    let computed = &Computed::default();
     let mut out = Vec::with_capacity(1 << 20);
     bencher.counter(ItemsCount::new(PAGE)).with_inputs(pages(table)).bench_local_values(|rows| {
         out.clear();
-        RecordWriter::new(snapshot, table, &RecordStyle::default()).write_list(&rows, &mut out);
+        RecordWriter::new(snapshot, table, &RecordStyle::default(), computed).write_list(&rows, &mut out);
         black_box(out.len())
     });
 }

@@ -20,6 +20,12 @@ impl Role {
             !name.trim().is_empty() && name.chars().count() <= 64 && !name.chars().any(char::is_control);
         fits.then(|| Self(name.into()))
     }
+
+    /// The `admin` role.
+    pub fn admin() -> Self {
+        Self(Self::ADMIN.into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -45,7 +45,7 @@ fn equal_in(host: &dyn Host, schema: &Schema, left: &Value, right: &Value) -> bo
 }
 
 /// `=`
-pub(crate) fn equal(left: &Value, right: &Value, schema: &Schema) -> bool {
+pub fn equal(left: &Value, right: &Value, schema: &Schema) -> bool {
     if left.is_empty() || right.is_empty() {
         return left.is_empty() && right.is_empty();
     }
@@ -129,7 +129,7 @@ fn ordering(left: &Value, right: &Value) -> Option<Ordering> {
 }
 
 /// The order of `order by` and `sort`: empty first, then by value; what cannot be compared by kind (§5.1, §4.4).
-pub(crate) fn order(left: &Value, right: &Value) -> Ordering {
+pub fn order(left: &Value, right: &Value) -> Ordering {
     match (left.is_empty(), right.is_empty()) {
         (true, true) => return Ordering::Equal,
         (true, false) => return Ordering::Less,

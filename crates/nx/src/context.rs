@@ -162,6 +162,11 @@ impl<'h> Context<'h> {
         Ok(value)
     }
 
+    /// What the formula in a slot of a record comes to; empty where it fails.
+    pub fn computed(&mut self, table: TableId, record: RecordId, slot: u16) -> Result<Value, RunError> {
+        self.formula(table, record, FieldAt { table, slot })
+    }
+
     /// Makes a record and sets off what happens then.
     pub(crate) fn create(&mut self, table: TableId) -> Result<RecordId, RunError> {
         self.memo.clear();

@@ -22,7 +22,7 @@
 
 mod arithmetic;
 pub mod check;
-mod compare;
+pub mod compare;
 mod context;
 mod convert;
 mod error;

@@ -5,8 +5,12 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use boobook_model::{JsonMap, Schema, TableId};
-use boobook_nx_syntax::{Diagnostic, parse};
+use boobook_model::{JsonMap, Schema, TableId, TableSchema};
+use boobook_nx_syntax::{
+    Diagnostic,
+    ast::{Block, Expr as Ast, ExprKind, Name, Select, Statement, StatementKind},
+    parse,
+};
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -119,6 +123,29 @@ impl Library {
         checked
     }
 
+    /// Compiles a condition that records of a table pass or not (`query=` of a record list): it comes to the records
+    /// that pass it.
+    pub fn predicate(&self, source: &str, table: &TableSchema) -> Checked {
+        let mut parsed = parse(source);
+        let span = parsed.script.body.span;
+        let condition = Ast { kind: ExprKind::Block(std::mem::take(&mut parsed.script.body)), span };
+        let name = Name { text: table.caption.as_str().into(), span, quoted: true };
+        let select = Select {
+            table: name,
+            filter: None,
+            condition: Some(condition),
+            order: None,
+            range: None,
+            limit: None,
+        };
+        let select = Ast { kind: ExprKind::Select(Box::new(select)), span };
+        parsed.script.body =
+            Block { statements: vec![Statement { kind: StatementKind::Expr(select), span }], span };
+        let mut checked = check(&parsed.script, &self.scope(None, &|at| self.type_of(at)));
+        checked.diagnostics.splice(0..0, parsed.diagnostics);
+        checked
+    }
+
     fn scope<'a>(
         &'a self,
         this: Option<TableId>,
@@ -135,6 +162,11 @@ impl Library {
     /// A formula; none where it does not compile.
     pub(crate) fn formula(&self, at: FieldAt) -> Option<Arc<Program>> {
         self.formulas.get(&at)?.program.clone()
+    }
+
+    /// Whether a field is a formula that compiles.
+    pub fn is_formula(&self, table: TableId, slot: u16) -> bool {
+        self.formula(FieldAt { table, slot }).is_some()
     }
 
     /// What a trigger does.

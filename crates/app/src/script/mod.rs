@@ -1,6 +1,7 @@
 //! Scripts of requests (rest-api.md §6): compiled against the schema of the state they run on, run on threads of
 //! their own, never on those that serve connections.
 
+mod formulas;
 mod limits;
 mod overlay;
 mod snapshot;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::{AppError, Session, TableAccess, app::Inner};
 
+pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
@@ -146,11 +148,24 @@ impl Session {
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }
 
+    /// The formulas of a table among some columns (`None`: all).
+    pub fn formulas(&self, access: &TableAccess, columns: Option<&[u16]>) -> Formulas {
+        let shown = |slot: &u16| columns.is_none_or(|columns| columns.contains(slot));
+        Formulas {
+            app: Arc::clone(&self.app),
+            database: Arc::clone(&self.database),
+            principal: Arc::clone(&self.principal),
+            role: self.role.clone(),
+            table: access.id(),
+            slots: access.schema.formulas().iter().copied().filter(shown).collect(),
+        }
+    }
+
     fn runner(&self) -> Runner {
         Runner::new(&self.app, &self.database.id, &self.principal, &self.role)
     }
 
-    fn accesses(&self, schema: &Schema) -> Accesses {
+    pub(crate) fn accesses(&self, schema: &Schema) -> Accesses {
         Accesses::new(schema, &self.role, self.principal.read_only)
     }
 }
@@ -233,6 +248,12 @@ fn check_size(json: &str, limits: &ScriptLimits) -> Result<(), AppError> {
 /// Compiles a script and asks for rights in the tables and fields that it names.
 fn compile(library: &Library, accesses: &Accesses, source: &str) -> Result<Checked, AppError> {
     let checked = library.script(source, None);
+    require_sound(&checked, accesses, source)?;
+    Ok(checked)
+}
+
+/// Refuses a script that does not compile or names what the caller may not read.
+pub(crate) fn require_sound(checked: &Checked, accesses: &Accesses, source: &str) -> Result<(), AppError> {
     if let Some(first) = checked.diagnostics.iter().find(|d| d.severity == boobook_nx_syntax::Severity::Error)
     {
         return Err(AppError::Script(does_not_compile(source, first)));
@@ -250,7 +271,7 @@ fn compile(library: &Library, accesses: &Accesses, source: &str) -> Result<Check
             return Err(AppError::Forbidden(format!("this key may not read field {caption:?}")));
         }
     }
-    Ok(checked)
+    Ok(())
 }
 
 fn does_not_compile(source: &str, diagnostic: &Diagnostic) -> ScriptError {
@@ -262,7 +283,7 @@ fn does_not_compile(source: &str, diagnostic: &Diagnostic) -> ScriptError {
     ScriptError { message, line: Some(line), column: Some(column), is_syntax: true }
 }
 
-fn failed(source: &str, error: &RunError) -> AppError {
+pub(crate) fn failed(source: &str, error: &RunError) -> AppError {
     if error.is_transient {
         return AppError::Unavailable(error.to_string());
     }

@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use boobook_engine::Tx;
+use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
 use boobook_nx::Context;
 
-use super::{Accesses, Runner, ScriptError, limits, overlay::Overlay};
-use crate::{AppError, Database, app::Inner};
+use super::{Accesses, Computed, Formulas, Runner, ScriptError, limits, overlay::Overlay};
+use crate::{AppError, Database, TableAccess, app::Inner};
 
 /// What triggers of a write need. Cheap to make: nothing is looked up before there is a trigger.
 pub(crate) struct Triggers {
@@ -28,6 +28,34 @@ impl Triggers {
     /// Whether a table's records set off anything.
     pub(crate) fn are_there(&self, tx: &Tx<'_>, table: TableId) -> bool {
         self.database.library(tx.schema()).has_triggers(table)
+    }
+
+    /// The formulas of records just written, for the answer. The write stands by then: a formula that takes too much
+    /// is left out, not an error.
+    pub(crate) fn computed(
+        &self,
+        snapshot: &Snapshot,
+        access: &TableAccess,
+        rids: &[Option<RecordId>],
+    ) -> Computed {
+        if access.schema.formulas().is_empty() {
+            return Computed::default();
+        }
+        let table = snapshot.table(access.id());
+        let is_there = |rid: &RecordId| table.is_some_and(|table| table.row(*rid).is_some());
+        let records: Vec<RecordId> = rids.iter().filter_map(|rid| *rid).filter(is_there).collect();
+        let formulas = Formulas {
+            app: Arc::clone(&self.app),
+            database: Arc::clone(&self.database),
+            principal: Arc::clone(&self.principal),
+            role: self.role.clone(),
+            table: access.id(),
+            slots: access.schema.formulas().into(),
+        };
+        formulas.compute_here(snapshot, &records).unwrap_or_else(|error| {
+            tracing::warn!(database = %self.database.id, %error, "an answer to a write goes out without formulas");
+            Computed::default()
+        })
     }
 
     /// Sets off the triggers of records of one table that a transaction wrote.

@@ -164,7 +164,7 @@ pub fn request(table: &str, records: Vec<RecordInput>) -> WriteRequest {
     WriteRequest {
         table: table.into(),
         prepare: Box::new(move |_| Ok(RecordInputs { records: records.clone(), single: false })),
-        render: Box::new(|_, _, rids| {
+        render: Box::new(|_, _, rids, _| {
             let ids: Vec<String> = rids.iter().map(|r| r.map_or("-".to_owned(), |r| r.to_string())).collect();
             ids.join(",").into()
         }),

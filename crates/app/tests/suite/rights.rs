@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_app::{AppError, Limits, NewKey};
+use boobook_app::{AppError, Limits, NewKey, Wanted};
 use boobook_engine::{Condition, Order, Select, Test};
 use boobook_store::MemStore;
 use serde_json::json;
@@ -71,11 +71,13 @@ async fn role_lists_hold_on_every_path() {
     assert!(forbidden(write(&s, "Gehalt", vec![update(1, vec![(1, None)])]).await.map(|_| ())));
     write(&s, "Gehalt", vec![update(1, vec![(0, text("Eve"))])]).await.unwrap();
     let by_secret = Select { order: Order::Field { slot: 1, desc: false }, ..Select::default() };
-    assert!(forbidden(s.select(&snapshot, &access, &by_secret).map(|_| ())));
+    let wanted = |select| Wanted { select, ..Wanted::default() };
+    assert!(forbidden(s.find(&snapshot, &access, wanted(by_secret)).await.map(|_| ())));
     let filter = Condition { slot: 1, test: Test::AnyOf(vec![None]) };
-    assert!(forbidden(
-        s.select(&snapshot, &access, &Select { filters: vec![filter], ..Select::default() }).map(|_| ())
-    ));
+    let by_filter = Select { filters: vec![filter], ..Select::default() };
+    assert!(forbidden(s.find(&snapshot, &access, wanted(by_filter)).await.map(|_| ())));
+    let predicate = Wanted { predicate: Some("B > 1".into()), ..Wanted::default() };
+    assert!(forbidden(s.find(&snapshot, &access, predicate).await.map(|_| ())));
     let (_, history, _) = s.record_changes("Gehalt", rid(1), boobook_model::Sq(0), 10).await.unwrap();
     assert!(history.iter().all(|c| c.values.iter().all(|(f, _)| f.to_string() == "A")), "{history:?}");
     assert!(forbidden(s.require_admin()));

@@ -110,7 +110,7 @@ async fn write(session: &Session, table: &str, records: &[Value]) -> Result<(), 
         prepare: Box::new(move |access| {
             read_records(&body, &access.schema, &rules).map_err(|e| AppError::Refused(Refusal(Arc::new(e))))
         }),
-        render: Box::new(|_, _, _| Bytes::new()),
+        render: Box::new(|_, _, _, _| Bytes::new()),
         if_match: None,
         idempotency: None,
         skip_missing_deletes: false,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use boobook_app::TableAccess;
+use boobook_app::{NxValue, TableAccess};
 use boobook_engine::{Condition, Order, Select, Test};
 use boobook_model::{Json, TableSchema, Value};
 
@@ -15,24 +15,27 @@ use crate::{
 /// Records a page where `perPage` does not say.
 const PER_PAGE: usize = 100;
 
+/// Filters of stored fields, and of formulas with what they may come to.
+pub type Filters = (Vec<Condition>, Vec<(u16, Vec<NxValue>)>);
+
 /// Filters of a request: `filters` of the query string or else of the body, which may be empty.
-pub fn read_filters(query: &QueryString<'_>, body: &[u8], access: &TableAccess) -> ApiResult<Vec<Condition>> {
+pub fn read_filters(query: &QueryString<'_>, body: &[u8], access: &TableAccess) -> ApiResult<Filters> {
     if let Some(text) = query.text("filters") {
         return filters_of_text(text, access);
     }
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
+        return Ok(Filters::default());
     }
     let json = Json::parse(body).map_err(|e| from_json(&e))?;
     match json.get("filters") {
-        None | Some(Json::Null) => Ok(Vec::new()),
+        None | Some(Json::Null) => Ok(Filters::default()),
         Some(Json::String(text)) => filters_of_text(text, access),
         Some(filters) => filters_of_json(filters, access),
     }
 }
 
 /// What curl without `-g` makes of `filters={"L":"Jane"}` has lost its braces: they are put back.
-fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Vec<Condition>> {
+fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Filters> {
     let trimmed = text.trim();
     let text: Cow<'_, str> =
         if trimmed.starts_with('{') { trimmed.into() } else { format!("{{{trimmed}}}").into() };
@@ -45,33 +48,49 @@ fn filters_of_text(text: &str, access: &TableAccess) -> ApiResult<Vec<Condition>
     filters_of_json(&json, access)
 }
 
-fn filters_of_json(json: &Json<'_>, access: &TableAccess) -> ApiResult<Vec<Condition>> {
+fn filters_of_json(json: &Json<'_>, access: &TableAccess) -> ApiResult<Filters> {
     let Json::Object(members) = json else {
         let problem =
             format_args!("expected an object such as {{\"Name\":\"Jane\"}}, got {}", json.excerpt())
                 .to_string();
         return Err(ApiError::parameter("filters", problem));
     };
-    let mut filters = Vec::with_capacity(members.len());
+    let mut filters = Filters::default();
     for (key, value) in members {
         match value {
             Json::Object(nested) if key == "fields" => {
                 for (key, value) in nested {
-                    filters.push(filter(key, value, "filters.fields", access)?);
+                    filter(key, value, "filters.fields", access, &mut filters)?;
                 }
             }
-            _ => filters.push(filter(key, value, "filters", access)?),
+            _ => filter(key, value, "filters", access, &mut filters)?,
         }
     }
     Ok(filters)
 }
 
-fn filter(key: &str, json: &Json<'_>, place: &str, access: &TableAccess) -> ApiResult<Condition> {
+fn filter(
+    key: &str,
+    json: &Json<'_>,
+    place: &str,
+    access: &TableAccess,
+    filters: &mut Filters,
+) -> ApiResult<()> {
     let at = |code, problem: &dyn std::fmt::Display| ApiError::at(code, &format!("{place}.{key}"), problem);
     let table = &access.schema;
     let slot = table.slot_by_key(key).filter(|&slot| access.may_read(slot));
     let slot = slot.ok_or_else(|| at(ErrorCode::UnknownField, &unknown_field(key, table)))?;
     let field = &table.fields[slot];
+    if table.formulas().contains(&(slot as u16)) {
+        let any_of = match json {
+            Json::Array(items) => items.iter().map(|item| nx_value(item)).collect(),
+            json => vec![nx_value(json)],
+        };
+        let any_of = any_of.into_iter().collect::<Option<Vec<_>>>();
+        let expected = "expected a text, a number, true, false, null, or an array of them";
+        filters.1.push((slot as u16, any_of.ok_or_else(|| at(ErrorCode::InvalidValue, &expected))?));
+        return Ok(());
+    }
     if !field.is_stored() {
         return Err(at(ErrorCode::InvalidValue, &"a field that is computed cannot be filtered by"));
     }
@@ -86,7 +105,19 @@ fn filter(key: &str, json: &Json<'_>, place: &str, access: &TableAccess) -> ApiR
         Json::Array(items) => items.iter().map(read).collect::<ApiResult<Vec<_>>>()?,
         json => vec![read(json)?],
     };
-    Ok(Condition { slot, test: Test::ContainsAll(any_of) })
+    filters.0.push(Condition { slot, test: Test::ContainsAll(any_of) });
+    Ok(())
+}
+
+/// What a formula is compared with.
+fn nx_value(json: &Json<'_>) -> Option<NxValue> {
+    match json {
+        Json::Null => Some(NxValue::Null),
+        Json::Bool(b) => Some(NxValue::Bool(*b)),
+        Json::Number(n) => Some(NxValue::number(*n)),
+        Json::String(text) => Some(NxValue::text(&**text)),
+        Json::Array(_) | Json::Object(_) => None,
+    }
 }
 
 /// Order, bounds and page of a record list.
@@ -99,6 +130,7 @@ pub fn read_select(
     let page = query.number("page")?.map_or(0, to_usize);
     Ok(Select {
         filters,
+        within: None,
         after_id: query.number("sinceId")?,
         after_sq: query.number("sinceSq")?.map(boobook_model::Sq),
         order: read_order(query, access)?,

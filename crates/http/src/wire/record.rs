@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use boobook_app::RecordChange;
+use boobook_app::{Computed, RecordChange};
 use boobook_engine::{RecordMeta, Row, Snapshot, Table};
 use boobook_model::{
     Cell, Field, RecordId, Sq, TableId, TableSchema, WireStyle, field::write_timestamp, write_json_string,
@@ -29,6 +29,9 @@ pub struct RecordWriter<'a> {
     wire: WireStyle,
     reverse: Vec<u32>,
     before: Option<Before>,
+    computed: &'a Computed,
+    /// How many records were written.
+    written: usize,
 }
 
 /// The record written before: who made and changed it and when, and where in the output that stands. Records of
@@ -45,24 +48,38 @@ struct Column<'a> {
     slot: usize,
     field: &'a Field,
     key: &'a [u8],
-    /// For the many side of a relation: where the other side's column is.
-    reverse_of: Option<(TableId, usize)>,
+    source: Source,
+}
+
+enum Source {
+    Stored,
+    /// The many side of a relation: where the other side's column is.
+    Reverse(TableId, usize),
+    /// A formula: which of the record's computed values it is.
+    Computed(usize),
 }
 
 impl<'a> RecordWriter<'a> {
-    /// A writer for records of `table`.
-    pub fn new(snapshot: &'a Snapshot, table: &'a Table, style: &RecordStyle) -> Self {
+    /// A writer for records of `table`, which come in the order that their formulas were computed in.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        table: &'a Table,
+        style: &RecordStyle,
+        computed: &'a Computed,
+    ) -> Self {
         let schema: &'a TableSchema = table.schema();
         let slots = style.columns.as_deref().unwrap_or_else(|| schema.slots_in_order());
         let column = |&slot: &u16| {
             let field: &'a Field = schema.fields.get(slot as usize)?;
-            let reverse_of = if field.is_stored() { None } else { other_side(snapshot, field) };
-            // A formula has no value here.
-            if !field.is_stored() && reverse_of.is_none() {
-                return None;
-            }
+            let source = if field.is_stored() {
+                Source::Stored
+            } else if let Some((table, slot)) = other_side(snapshot, field) {
+                Source::Reverse(table, slot)
+            } else {
+                Source::Computed(computed.position(usize::from(slot))?)
+            };
             let key = if style.by_id { field.id_json() } else { field.name_json() };
-            Some(Column { slot: slot as usize, field, key, reverse_of })
+            Some(Column { slot: slot as usize, field, key, source })
         };
         Self {
             snapshot,
@@ -71,6 +88,8 @@ impl<'a> RecordWriter<'a> {
             wire: WireStyle { choice_ids: style.choice_ids },
             reverse: Vec::new(),
             before: None,
+            computed,
+            written: 0,
         }
     }
 
@@ -81,8 +100,8 @@ impl<'a> RecordWriter<'a> {
         out.extend_from_slice(b",\"fields\":{");
         let start = out.len();
         for column in &self.columns {
-            match column.reverse_of {
-                None => {
+            match column.source {
+                Source::Stored => {
                     let cell = self.table.cell(column.slot, row);
                     if cell.is_empty() {
                         continue;
@@ -90,7 +109,7 @@ impl<'a> RecordWriter<'a> {
                     write_key(column.key, start, out);
                     column.field.kind.write(cell, column.field, self.wire, out);
                 }
-                Some((table, slot)) => {
+                Source::Reverse(table, slot) => {
                     self.reverse.clear();
                     self.snapshot.reverse(table, slot, rid, &mut self.reverse);
                     if !self.reverse.is_empty() {
@@ -98,8 +117,16 @@ impl<'a> RecordWriter<'a> {
                         write_ids(&self.reverse, out);
                     }
                 }
+                Source::Computed(position) => {
+                    let value = self.computed.value(self.written, position);
+                    if let Some(value) = value.filter(|value| !value.is_empty()) {
+                        write_key(column.key, start, out);
+                        self.computed.write(value, self.wire.choice_ids, out);
+                    }
+                }
             }
         }
+        self.written += 1;
         out.extend_from_slice(b"}}");
     }
 
@@ -166,11 +193,6 @@ fn write_made_and_changed(meta: &RecordMeta<'_>, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"\",\"modifiedBy\":");
     write_json_string(meta.modified_by, out);
-}
-
-/// Appends one record of `table`.
-pub fn write_record(out: &mut Vec<u8>, snapshot: &Snapshot, table: &Table, row: Row, style: &RecordStyle) {
-    RecordWriter::new(snapshot, table, style).write(row, out);
 }
 
 /// Where the `ref` column is that a `rev` field is the other side of.

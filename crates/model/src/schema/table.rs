@@ -46,6 +46,8 @@ pub struct TableSchema {
     /// Keys the server does not interpret (`uis`, `icon`, scripts until they compile …).
     pub rest: JsonMap,
     in_order: Box<[u16]>,
+    /// Slots of formulas.
+    formulas: Box<[u16]>,
     by_key: FxHashMap<Box<str>, u16>,
     by_id: FxHashMap<FieldId, u16>,
 }
@@ -65,6 +67,7 @@ impl TableSchema {
             master_ref: None,
             rest: JsonMap::new(),
             in_order: Box::default(),
+            formulas: Box::default(),
             by_key: FxHashMap::default(),
             by_id: FxHashMap::default(),
         }
@@ -159,6 +162,8 @@ impl TableSchema {
             let (a, b) = (&self.fields[a as usize], &self.fields[b as usize]);
             a.order.total_cmp(&b.order).then(a.id.cmp(&b.id))
         });
+        let is_formula = |&slot: &u16| self.fields[usize::from(slot)].kind.base() == "fn";
+        self.formulas = in_order.iter().copied().filter(is_formula).collect();
         self.in_order = in_order.into();
         Ok(self)
     }
@@ -212,6 +217,11 @@ impl TableSchema {
     /// Slots in display order (`order`, ties by id).
     pub fn slots_in_order(&self) -> &[u16] {
         &self.in_order
+    }
+
+    /// Slots of formula fields, in display order.
+    pub fn formulas(&self) -> &[u16] {
+        &self.formulas
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn write_records(
     let session = session(&api, &caller, &team, &database).await?;
     let query = query.parse()?;
     if is_look_up(&body) {
-        return first_record(&session, &query, &table, &body);
+        return first_record(&session, &query, &table, &body).await;
     }
     let rules = api.rules();
     let single = !body.trim_ascii_start().starts_with(b"[");

@@ -37,7 +37,7 @@ pub(crate) async fn delete_record(
             let record = RecordInput { id: Some(rid), delete: true, ..RecordInput::default() };
             Ok(RecordInputs { records: vec![record], single: true })
         }),
-        render: Box::new(|_, _, _| Bytes::from_static(b"{}")),
+        render: Box::new(|_, _, _, _| Bytes::from_static(b"{}")),
         if_match: if_match(&headers)?,
         idempotency: None,
         skip_missing_deletes: false,

@@ -32,7 +32,7 @@ pub(crate) async fn delete_records(
         table,
         body_bytes: body.len(),
         prepare: Box::new(move |_| read_deletes(&body, &rules).map_err(refused)),
-        render: Box::new(|_, _, _| Bytes::from_static(b"{}")),
+        render: Box::new(|_, _, _, _| Bytes::from_static(b"{}")),
         if_match: None,
         idempotency: None,
         skip_missing_deletes: true,

@@ -38,7 +38,9 @@ pub(crate) async fn get_record(
     let rid = record.parse::<RecordId>().ok();
     let row = rid.and_then(|rid| records.row(rid));
     let row = row.ok_or(AppError::RecordNotFound { place: None })?;
+    let formulas = session.formulas(&access, style.columns.as_deref());
+    let computed = formulas.compute(&snapshot, &[row]).await?;
     let mut out = Vec::with_capacity(1024);
-    RecordWriter::new(&snapshot, records, &style).write(row, &mut out);
+    RecordWriter::new(&snapshot, records, &style, &computed).write(row, &mut out);
     Ok(json_at(snapshot.sq, out))
 }

@@ -1,19 +1,20 @@
 //! `GET T/records`
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use boobook_app::{AppError, Formulas, Wanted};
 use boobook_engine::{Row, Snapshot};
 use boobook_model::TableId;
 use bytes::Bytes;
 use futures_util::stream;
 
 use crate::{
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     extract::{Body, Caller, Query, session},
     openapi::Record,
     router::Api,
@@ -34,6 +35,7 @@ use crate::{
         ("sinceId" = Option<u64>, Query, description = "Only greater ids"),
         ("sinceSq" = Option<u64>, Query, description = "Only records changed later"),
         ("filters" = Option<String>, Query, description = "JSON object, field name or id → value"),
+        ("query" = Option<String>, Query, description = "An NX condition: `Age > 30 and City = \"Berlin\"`"),
         ("fields" = Option<String>, Query, description = "Only these fields, comma-separated"),
         ("ids" = Option<bool>, Query, description = "Fields keyed by id"),
         ("choiceStyle" = Option<String>, Query, description = "`ids`: options as ids"),
@@ -50,20 +52,19 @@ pub(crate) async fn list_records(
     let snapshot = session.snapshot();
     let access = session.readable_table(&snapshot, &table)?;
     let query = query.parse()?;
-    if query.text("query").is_some() {
-        return Err(ApiError::parameter(
-            "query",
-            "NX predicates are not part of this version yet; use filters",
-        ));
-    }
     let style = read_style(&query, &access)?;
-    let select = read_select(&query, read_filters(&query, &body, &access)?, &access)?;
-    let selected = session.select(&snapshot, &access, &select)?;
+    let (filters, computed) = read_filters(&query, &body, &access)?;
+    let select = read_select(&query, filters, &access)?;
+    let predicate = query.text("query").map(str::to_owned);
+    let selected = session.find(&snapshot, &access, Wanted { select, predicate, computed }).await?;
+    let formulas = session.formulas(&access, style.columns.as_deref());
     let mut response = if selected.rows.len() > api.config.stream_records_min {
-        streamed(Arc::clone(&snapshot), access.id(), style, selected.rows)
+        streamed(Arc::clone(&snapshot), access.id(), style, selected.rows, formulas)
     } else {
+        let computed = formulas.compute(&snapshot, &selected.rows).await?;
         let mut out = Vec::with_capacity(2 + 512 * selected.rows.len());
-        RecordWriter::new(&snapshot, access.table(&snapshot)?, &style).write_list(&selected.rows, &mut out);
+        let records = access.table(&snapshot)?;
+        RecordWriter::new(&snapshot, records, &style, &computed).write_list(&selected.rows, &mut out);
         json_at(snapshot.sq, out)
     };
     if let Some(total) = selected.total {
@@ -73,37 +74,67 @@ pub(crate) async fn list_records(
 }
 
 const PIECE_BYTES: usize = 64 << 10;
+/// Records of a piece, whose formulas are computed together.
+const PIECE_RECORDS: usize = 1024;
 
-/// A large page leaves in pieces as the client takes them; memory does not grow with it.
-fn streamed(snapshot: Arc<Snapshot>, table: TableId, style: RecordStyle, rows: Vec<Row>) -> Response {
+/// A large page leaves in pieces as the client takes them; memory does not grow with it. A formula that takes too
+/// much breaks it off: the answer is under way by then.
+fn streamed(
+    snapshot: Arc<Snapshot>,
+    table: TableId,
+    style: RecordStyle,
+    rows: Vec<Row>,
+    formulas: Formulas,
+) -> Response {
     let sq = snapshot.sq;
-    let pieces = stream::unfold(0usize, move |from| {
-        let piece = (from <= rows.len()).then(|| {
-            let mut out = Vec::with_capacity(PIECE_BYTES + 4096);
-            if from == 0 {
-                out.push(b'[');
-            }
-            let mut at = from;
-            if let Some(table) = snapshot.table(table) {
-                let mut writer = RecordWriter::new(&snapshot, table, &style);
-                while at < rows.len() && out.len() < PIECE_BYTES {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    writer.write(rows[at], &mut out);
-                    at += 1;
-                }
-            }
-            if at == rows.len() {
-                out.push(b']');
-                at += 1;
-            }
-            (Ok::<_, Infallible>(Bytes::from(out)), at)
-        });
-        std::future::ready(piece)
+    let page = Page { snapshot, table, style, rows, formulas };
+    let pieces = stream::unfold(Some((page, 0)), |state| async {
+        let (page, from) = state?;
+        match page.piece(from).await {
+            Ok((piece, at)) => Some((Ok(piece), (at < page.rows.len()).then_some((page, at)))),
+            Err(error) => Some((Err(error), None)),
+        }
     });
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let mut response = (headers, axum::body::Body::from_stream(pieces)).into_response();
     response.headers_mut().insert(SQ_HEADER, HeaderValue::from(sq.0));
     response
+}
+
+struct Page {
+    snapshot: Arc<Snapshot>,
+    table: TableId,
+    style: RecordStyle,
+    rows: Vec<Row>,
+    formulas: Formulas,
+}
+
+impl Page {
+    /// The text from a row on, and the row after it.
+    async fn piece(&self, from: usize) -> Result<(Bytes, usize), AppError> {
+        let rows = &self.rows[from..self.rows.len().min(from + PIECE_RECORDS)];
+        let computed = self.formulas.compute(&self.snapshot, rows).await?;
+        let mut out = Vec::with_capacity(PIECE_BYTES + 4096);
+        if from == 0 {
+            out.push(b'[');
+        }
+        let mut at = from;
+        if let Some(table) = self.snapshot.table(self.table) {
+            let mut writer = RecordWriter::new(&self.snapshot, table, &self.style, &computed);
+            for row in rows {
+                if out.len() >= PIECE_BYTES {
+                    break;
+                }
+                if at > 0 {
+                    out.push(b',');
+                }
+                writer.write(*row, &mut out);
+                at += 1;
+            }
+        }
+        if at == self.rows.len() {
+            out.push(b']');
+        }
+        Ok((Bytes::from(out), at))
+    }
 }

@@ -27,5 +27,5 @@ pub(crate) async fn look_up_record(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    first_record(&session, &query.parse()?, &table, &body)
+    first_record(&session, &query.parse()?, &table, &body).await
 }

@@ -8,7 +8,7 @@ pub(crate) mod list;
 pub(crate) mod look_up;
 pub(crate) mod update;
 
-use boobook_app::{Render, Session};
+use boobook_app::{Render, Session, Wanted};
 use boobook_engine::Select;
 use bytes::Bytes;
 
@@ -32,11 +32,11 @@ fn write_style(query: &QueryString<'_>) -> ApiResult<RecordStyle> {
 
 /// Writes stored records: one object where the request was one, else an array (rest-api.md §4).
 fn render_records(style: RecordStyle, single: bool) -> Box<Render> {
-    Box::new(move |snapshot, access, rids| {
+    Box::new(move |snapshot, access, rids, computed| {
         let mut out = Vec::with_capacity(512 + 600 * rids.len());
         let Some(table) = snapshot.table(access.id()) else { return Bytes::from_static(b"null") };
         let style = readable_style(access, style.clone());
-        let mut writer = RecordWriter::new(snapshot, table, &style);
+        let mut writer = RecordWriter::new(snapshot, table, &style, computed);
         if !single {
             out.push(b'[');
         }
@@ -57,7 +57,7 @@ fn render_records(style: RecordStyle, single: bool) -> Box<Render> {
 }
 
 /// The first record (by id) that passes the filters, or `null`.
-fn first_record(
+async fn first_record(
     session: &Session,
     query: &QueryString<'_>,
     table: &str,
@@ -66,11 +66,18 @@ fn first_record(
     let snapshot = session.snapshot();
     let access = session.readable_table(&snapshot, table)?;
     let style = read_style(query, &access)?;
-    let select = Select { filters: read_filters(query, body, &access)?, take: 1, ..Select::default() };
-    let selected = session.select(&snapshot, &access, &select)?;
+    let (filters, computed) = read_filters(query, body, &access)?;
+    let select = Select { filters, take: 1, ..Select::default() };
+    let wanted = Wanted { select, computed, ..Wanted::default() };
+    let selected = session.find(&snapshot, &access, wanted).await?;
+    let formulas = session.formulas(&access, style.columns.as_deref());
+    let computed = formulas.compute(&snapshot, &selected.rows).await?;
     let mut out = Vec::with_capacity(512);
     match selected.rows.first() {
-        Some(row) => RecordWriter::new(&snapshot, access.table(&snapshot)?, &style).write(*row, &mut out),
+        Some(row) => {
+            let records = access.table(&snapshot)?;
+            RecordWriter::new(&snapshot, records, &style, &computed).write(*row, &mut out);
+        }
         None => out.extend_from_slice(b"null"),
     }
     Ok(super::json_at(snapshot.sq, out))
