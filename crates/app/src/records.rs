@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
-use boobook_model::{RecordId, Role, Schema, Sq, UserId, Value};
+use boobook_model::{RecordId, Role, Schema, Sq, TableId, UserId, Value};
+use boobook_nx::{FieldAtKey, Right};
 use boobook_store::Idempotency;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -222,6 +223,22 @@ fn prepare(
     Ok((Arc::clone(schema), access, inputs))
 }
 
+/// What a request needs of the schema's conditions, as the records stand before it.
+fn asked_before(tx: &Tx<'_>, table: TableId, inputs: &[RecordInput]) -> Vec<(Right, RecordId)> {
+    let mut asked = Vec::new();
+    for input in inputs {
+        let Some(rid) = input.id.filter(|&rid| tx.exists(table, rid)) else { continue };
+        if input.delete {
+            asked.push((Right::Delete(table), rid));
+            continue;
+        }
+        asked.push((Right::Write(table), rid));
+        let fields = input.values.iter().map(|(slot, _)| FieldAtKey(table, *slot as u16));
+        asked.extend(fields.map(|field| (Right::WriteField(field), rid)));
+    }
+    asked
+}
+
 fn check_if_match(expected: Option<Sq>, actual: Option<Sq>) -> Result<(), AppError> {
     match (expected, actual) {
         (Some(expected), Some(actual)) if expected != actual => {
@@ -251,18 +268,30 @@ impl Transaction for RecordsTransaction {
         }
         self.rids.clear();
         let mut written: Vec<Written> = Vec::new();
-        let has_triggers = self.triggers.are_there(tx, self.prepared.1.id());
+        let table = self.prepared.1.id();
+        let has_triggers = self.triggers.are_there(tx, table);
+        let has_rights = self.triggers.has_rights(tx, table);
+        if has_rights {
+            self.triggers.require(tx, table, &asked_before(tx, table, &self.prepared.2.records))?;
+        }
+        let mut made = Vec::new();
         for at in 0..self.prepared.2.records.len() {
             let is_new = match &self.prepared.2.records[at] {
                 RecordInput { id: None, .. } => true,
                 RecordInput { id: Some(rid), .. } => !tx.exists(self.prepared.1.id(), *rid),
             };
             let rid = self.run_input(tx, at)?;
+            if let Some(rid) = rid.filter(|_| has_rights && is_new) {
+                made.push((Right::Create(table), rid));
+            }
             if let Some(rid) = rid.filter(|_| has_triggers) {
                 let slots = self.prepared.2.records[at].values.iter().map(|(slot, _)| *slot as u16);
                 written.push((rid, is_new, slots.collect()));
             }
             self.rids.push(rid);
+        }
+        if !made.is_empty() {
+            self.triggers.require(tx, table, &made)?;
         }
         if written.is_empty() {
             return Ok(());

@@ -67,6 +67,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(databases::list::list_databases, databases::create::create_database))
         .routes(routes!(databases::get::get_database))
         .routes(routes!(databases::schema::get_schema))
+        .routes(routes!(databases::problems::get_schema_problems))
         .routes(routes!(tables::list::list_tables, tables::create::create_table))
         .routes(routes!(tables::get::get_table))
         .routes(routes!(fields::list::list_fields, fields::create::create_field))

@@ -9,7 +9,7 @@ use crate::{
     Host, Library, Locale, RunError, RunErrorKind, Value,
     eval::EVAL_DEPTH_MAX,
     ir::{FieldAt, Program},
-    library::{FieldAtKey, Trigger},
+    library::{FieldAtKey, Guard, Right, Trigger},
     regex::RegexCache,
 };
 
@@ -167,10 +167,34 @@ impl<'h> Context<'h> {
         self.formula(table, record, FieldAt { table, slot })
     }
 
+    /// Whether the schema's condition, if there is one, allows something with a record. One that fails does not (§6.3).
+    pub fn allows(&mut self, right: Right, table: TableId, record: RecordId) -> Result<bool, RunError> {
+        let program = match self.library.guard(right) {
+            None => return Ok(true),
+            Some(Guard::Broken) => return Ok(false),
+            Some(Guard::Condition(program)) => program,
+        };
+        self.step(1)?;
+        match program.run(self, vec![Value::Record(table, record)]) {
+            Ok(value) => Ok(value.is_true()),
+            Err(error) if error.is_of_run() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// As [`Self::allows`], as an error. What triggers do they do with the rights of who made them.
+    fn require(&mut self, right: Right, table: TableId, record: RecordId) -> Result<(), RunError> {
+        if !self.triggers.is_empty() || self.allows(right, table, record)? {
+            return Ok(());
+        }
+        Err(RunError::other(right.refusal(&self.schema, record)))
+    }
+
     /// Makes a record and sets off what happens then.
     pub(crate) fn create(&mut self, table: TableId) -> Result<RecordId, RunError> {
         self.memo.clear();
         let record = self.host.create(table)?;
+        self.require(Right::Create(table), table, record)?;
         self.set_off(Trigger::Created(table), table, record)?;
         Ok(record)
     }
@@ -183,12 +207,15 @@ impl<'h> Context<'h> {
         at: FieldAt,
         value: Option<Stored>,
     ) -> Result<(), RunError> {
+        self.require(Right::Write(table), table, record)?;
+        self.require(Right::WriteField(FieldAtKey(table, at.slot)), table, record)?;
         self.memo.clear();
         self.host.set(table, record, usize::from(at.slot), value)?;
         self.updated(table, record, &[at.slot])
     }
 
     pub(crate) fn delete(&mut self, table: TableId, record: RecordId) -> Result<(), RunError> {
+        self.require(Right::Delete(table), table, record)?;
         self.memo.clear();
         self.host.delete(table, record)?;
         Ok(())

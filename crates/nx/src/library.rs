@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use boobook_model::{JsonMap, Schema, TableId, TableSchema};
+use boobook_model::{JsonMap, RecordId, Schema, TableId, TableSchema};
 use boobook_nx_syntax::{
     Diagnostic,
     ast::{Block, Expr as Ast, ExprKind, Name, Select, Statement, StatementKind},
@@ -44,9 +44,48 @@ pub enum Trigger {
     Updated(TableId),
 }
 
+/// What a condition in the schema allows or not (§6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// `canWrite` of a table.
+    Write(TableId),
+    /// `canCreate` of a table; `this` is the new record.
+    Create(TableId),
+    /// `canDelete` of a table.
+    Delete(TableId),
+    /// `canWrite` of a field.
+    WriteField(FieldAtKey),
+}
+
 /// [`FieldAt`] with an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldAtKey(pub TableId, pub u16);
+
+/// The condition of a [`Right`].
+#[derive(Clone, Debug)]
+pub(crate) enum Guard {
+    Condition(Arc<Program>),
+    /// It does not compile, so that it allows nothing.
+    Broken,
+}
+
+impl Right {
+    /// What to tell somebody whom a condition does not allow something.
+    pub fn refusal(self, schema: &Schema, record: RecordId) -> String {
+        let (table, what, key) = match self {
+            Self::Write(table) => (table, format!("record {record} cannot be changed"), "canWrite"),
+            Self::Create(table) => (table, "such a record cannot be made".to_owned(), "canCreate"),
+            Self::Delete(table) => (table, format!("record {record} cannot be deleted"), "canDelete"),
+            Self::WriteField(FieldAtKey(table, slot)) => {
+                let field = schema.table(table).and_then(|table| table.fields.get(usize::from(slot)));
+                let caption = field.map_or("", |field| &*field.caption);
+                (table, format!("field {caption:?} of record {record} cannot be changed"), "canWrite")
+            }
+        };
+        let caption = schema.table(table).map_or("", |table| &*table.caption);
+        format!("{what}: a condition of table {caption:?} does not allow it ({key})")
+    }
+}
 
 #[derive(Debug)]
 struct Formula {
@@ -64,6 +103,7 @@ pub struct Library {
     functions: Vec<Arc<UserFunction>>,
     formulas: FxHashMap<FieldAt, Formula>,
     triggers: FxHashMap<Trigger, Arc<Program>>,
+    rights: FxHashMap<Right, Guard>,
 }
 
 impl Library {
@@ -87,6 +127,7 @@ impl Library {
             }
         }
         let mut triggers = FxHashMap::default();
+        let mut rights = FxHashMap::default();
         for table in &schema.tables {
             let place = format!("types.{}", table.id);
             for (key, trigger) in
@@ -96,8 +137,21 @@ impl Library {
                     triggers.insert(trigger, program);
                 }
             }
+            for (key, right) in [
+                ("canWrite", Right::Write(table.id)),
+                ("canCreate", Right::Create(table.id)),
+                ("canDelete", Right::Delete(table.id)),
+            ] {
+                if let Some(condition) = formulas.condition(&table.rest, key, table.id, &place) {
+                    rights.insert(right, condition);
+                }
+            }
             for (slot, field) in table.fields.iter().enumerate() {
                 let place = format!("{place}.fields.{}", field.id);
+                let right = Right::WriteField(FieldAtKey(table.id, slot as u16));
+                if let Some(condition) = formulas.condition(&field.rest, "canWrite", table.id, &place) {
+                    rights.insert(right, condition);
+                }
                 if let Some(program) = formulas.trigger(&field.rest, "afterUpdate", table.id, &place) {
                     triggers.insert(Trigger::FieldUpdated(FieldAtKey(table.id, slot as u16)), program);
                 }
@@ -111,7 +165,7 @@ impl Library {
         let formulas = done.collect();
         let mut problems = problems.into_inner();
         problems.sort_by(|a, b| a.place.cmp(&b.place));
-        Self { schema, problems, functions, formulas, triggers }
+        Self { schema, problems, functions, formulas, triggers, rights }
     }
 
     /// Compiles a script of a request: `this` is a record of the table, if one is given.
@@ -172,6 +226,19 @@ impl Library {
     /// What a trigger does.
     pub(crate) fn trigger(&self, trigger: Trigger) -> Option<Arc<Program>> {
         self.triggers.get(&trigger).cloned()
+    }
+
+    /// The condition of a right, where there is one.
+    pub(crate) fn guard(&self, right: Right) -> Option<Guard> {
+        self.rights.get(&right).cloned()
+    }
+
+    /// Whether writing a table's records rests on conditions.
+    pub fn has_rights(&self, table: TableId) -> bool {
+        self.rights.keys().any(|right| match right {
+            Right::Write(at) | Right::Create(at) | Right::Delete(at) => *at == table,
+            Right::WriteField(FieldAtKey(at, _)) => *at == table,
+        })
     }
 
     /// Whether a table's records do anything by themselves when they change.
@@ -261,6 +328,12 @@ impl Formulas<'_> {
         Some(Arc::new(checked.program))
     }
 
+    fn condition(&self, map: &JsonMap, key: &str, table: TableId, place: &str) -> Option<Guard> {
+        let text = source(map, key)?;
+        let checked = self.compile(text, table, &format!("{place}.{key}"), Effect::Volatile);
+        Some(checked.map_or(Guard::Broken, |checked| Guard::Condition(Arc::new(checked.program))))
+    }
+
     /// Compiles a script of the schema; none if it does not compile or does more than it may.
     fn compile(&self, text: &str, table: TableId, place: &str, effect_max: Effect) -> Option<Checked> {
         let parsed = parse(text);
@@ -277,8 +350,7 @@ impl Formulas<'_> {
         diagnostics.extend(checked.diagnostics.iter().cloned());
         if checked.program.effect > effect_max && effect_max < Effect::Outside {
             let span = parsed.script.body.span;
-            let message =
-                "a formula only reads: no assignments to fields, `create`, `delete`, http() or mail";
+            let message = "a formula or condition only reads: no assignments to fields, `create`, `delete`, http() or mail";
             diagnostics.push(Diagnostic::error(codes::READ_ONLY, span, message));
         }
         let is_sound = diagnostics.iter().all(|d| d.severity != boobook_nx_syntax::Severity::Error);

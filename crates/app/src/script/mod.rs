@@ -59,6 +59,19 @@ pub struct ScriptError {
     pub is_syntax: bool,
 }
 
+/// What is wrong with a script of the schema.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScriptProblem {
+    /// Where in the schema: `types.A.fields.C.fn`.
+    pub place: String,
+    /// The script.
+    pub source: String,
+    /// What is wrong, and where.
+    pub error: ScriptError,
+    /// The script runs all the same.
+    pub is_warning: bool,
+}
+
 /// Who runs a script: what it may see of the workspace.
 pub(crate) struct Runner {
     pub(crate) user: boobook_nx::User,
@@ -159,6 +172,22 @@ impl Session {
             table: access.id(),
             slots: access.schema.formulas().iter().copied().filter(shown).collect(),
         }
+    }
+
+    /// What is wrong with scripts of the schema. Needs the admin role.
+    pub fn problems(&self, snapshot: &Snapshot) -> Result<Vec<ScriptProblem>, AppError> {
+        self.require_admin()?;
+        let library = self.database.library(&snapshot.schema);
+        let of = |problem: &boobook_nx::Problem| {
+            let place = |diagnostic: &Diagnostic| ScriptProblem {
+                place: problem.place.clone(),
+                source: problem.source.to_string(),
+                error: does_not_compile(&problem.source, diagnostic),
+                is_warning: diagnostic.severity == boobook_nx_syntax::Severity::Warning,
+            };
+            problem.diagnostics.iter().map(place).collect::<Vec<_>>()
+        };
+        Ok(library.problems.iter().flat_map(of).collect())
     }
 
     fn runner(&self) -> Runner {

@@ -8,7 +8,7 @@ use std::{
 
 use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
-use boobook_nx::Context;
+use boobook_nx::{Context, Right};
 
 use super::{Accesses, Computed, Formulas, Runner, ScriptError, limits, overlay::Overlay};
 use crate::{AppError, Database, TableAccess, app::Inner};
@@ -65,6 +65,47 @@ impl Triggers {
         table: TableId,
         written: &[Written],
     ) -> Result<(), AppError> {
+        self.run(tx, |cx| {
+            for (record, is_new, slots) in written {
+                cx.written(table, *record, *is_new, slots)
+                    .map_err(|error| refused(format!("a trigger of record {record}: {error}")))?;
+            }
+            if cx.deferred.is_empty() {
+                return Ok(());
+            }
+            Err(refused("a trigger: `do as deferred` is not available on this server yet".into()))
+        })
+    }
+
+    /// Whether writing a table's records rests on conditions (`canWrite` …).
+    pub(crate) fn has_rights(&self, tx: &Tx<'_>, table: TableId) -> bool {
+        self.database.library(tx.schema()).has_rights(table)
+    }
+
+    /// Asks the schema's conditions for all of these.
+    pub(crate) fn require(
+        &self,
+        tx: &mut Tx<'_>,
+        table: TableId,
+        asked: &[(Right, RecordId)],
+    ) -> Result<(), AppError> {
+        let schema = Arc::clone(tx.schema());
+        self.run(tx, |cx| {
+            for &(right, record) in asked {
+                let allowed = cx.allows(right, table, record);
+                if !allowed.map_err(|error| refused(format!("a condition of record {record}: {error}")))? {
+                    return Err(AppError::Forbidden(right.refusal(&schema, record)));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        work: impl FnOnce(&mut Context<'_>) -> Result<(), AppError>,
+    ) -> Result<(), AppError> {
         let library = self.database.library(tx.schema());
         let script = &self.app.limits.script;
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
@@ -79,16 +120,10 @@ impl Triggers {
         let time_max = Duration::from_millis(script.write_ms_max);
         let is_time_up = || started.elapsed() > time_max;
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
-        for (record, is_new, slots) in written {
-            cx.written(table, *record, *is_new, slots).map_err(|error| {
-                let message = format!("a trigger of record {}: {error}", record.get());
-                AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false })
-            })?;
-        }
-        if cx.deferred.is_empty() {
-            return Ok(());
-        }
-        let message = "a trigger: `do as deferred` is not available on this server yet".into();
-        Err(AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false }))
+        work(&mut cx)
     }
+}
+
+fn refused(message: String) -> AppError {
+    AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false })
 }

@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod problems;
 pub(crate) mod schema;
 
 use axum::{
