@@ -274,24 +274,29 @@ impl Transaction for RecordsTransaction {
         if has_rights {
             self.triggers.require(tx, table, &asked_before(tx, table, &self.prepared.2.records))?;
         }
-        let mut made = Vec::new();
+        let has_defaults = self.triggers.has_defaults(tx, table);
+        let mut made: Vec<(RecordId, Vec<u16>)> = Vec::new();
         for at in 0..self.prepared.2.records.len() {
             let is_new = match &self.prepared.2.records[at] {
                 RecordInput { id: None, .. } => true,
                 RecordInput { id: Some(rid), .. } => !tx.exists(self.prepared.1.id(), *rid),
             };
             let rid = self.run_input(tx, at)?;
-            if let Some(rid) = rid.filter(|_| has_rights && is_new) {
-                made.push((Right::Create(table), rid));
+            let slots = self.prepared.2.records[at].values.iter().map(|(slot, _)| *slot as u16);
+            if let Some(rid) = rid.filter(|_| (has_rights || has_defaults) && is_new) {
+                made.push((rid, slots.clone().collect()));
             }
             if let Some(rid) = rid.filter(|_| has_triggers) {
-                let slots = self.prepared.2.records[at].values.iter().map(|(slot, _)| *slot as u16);
                 written.push((rid, is_new, slots.collect()));
             }
             self.rids.push(rid);
         }
-        if !made.is_empty() {
-            self.triggers.require(tx, table, &made)?;
+        if has_defaults && !made.is_empty() {
+            self.triggers.set_defaults(tx, table, &made)?;
+        }
+        if has_rights && !made.is_empty() {
+            let asked: Vec<_> = made.iter().map(|(rid, _)| (Right::Create(table), *rid)).collect();
+            self.triggers.require(tx, table, &asked)?;
         }
         if written.is_empty() {
             return Ok(());

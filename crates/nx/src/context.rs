@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Host, Library, Locale, RunError, RunErrorKind, Value,
-    eval::EVAL_DEPTH_MAX,
+    eval::{EVAL_DEPTH_MAX, stored},
     ir::{FieldAt, Program},
     library::{FieldAtKey, Guard, Right, Trigger},
     regex::RegexCache,
@@ -183,17 +183,43 @@ impl<'h> Context<'h> {
     }
 
     /// As [`Self::allows`], as an error. What triggers do they do with the rights of who made them.
-    fn require(&mut self, right: Right, table: TableId, record: RecordId) -> Result<(), RunError> {
+    pub(crate) fn require(&mut self, right: Right, table: TableId, record: RecordId) -> Result<(), RunError> {
         if !self.triggers.is_empty() || self.allows(right, table, record)? {
             return Ok(());
         }
         Err(RunError::other(right.refusal(&self.schema, record)))
     }
 
+    /// Gives a new record the defaults of its fields but those `given` (§6.3). One that fails or does not fit the
+    /// field leaves it empty.
+    pub fn defaults(&mut self, table: TableId, record: RecordId, given: &[u16]) -> Result<(), RunError> {
+        let Some(defaults) = self.library.defaults(table) else { return Ok(()) };
+        let schema = Arc::clone(&self.schema);
+        for (slot, program) in defaults.iter().filter(|(slot, _)| !given.contains(slot)) {
+            self.step(1)?;
+            let value = match program.run(self, vec![Value::Record(table, record)]) {
+                Ok(value) => value,
+                Err(error) if error.is_of_run() => return Err(error),
+                Err(_) => continue,
+            };
+            let field = schema.table(table).and_then(|table| table.fields.get(usize::from(*slot)));
+            let stored = field.and_then(|field| stored(field, &value).ok().flatten());
+            if stored.is_some() {
+                self.memo.clear();
+                self.host.trigger(true);
+                let outcome = self.host.set(table, record, usize::from(*slot), stored);
+                self.host.trigger(false);
+                outcome?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a record and sets off what happens then.
     pub(crate) fn create(&mut self, table: TableId) -> Result<RecordId, RunError> {
         self.memo.clear();
         let record = self.host.create(table)?;
+        self.defaults(table, record, &[])?;
         self.require(Right::Create(table), table, record)?;
         self.set_off(Trigger::Created(table), table, record)?;
         Ok(record)

@@ -61,6 +61,12 @@ pub enum Right {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldAtKey(pub TableId, pub u16);
 
+/// Default values of a table's fields, in the order of the fields.
+pub(crate) type Defaults = Arc<[(u16, Arc<Program>)]>;
+
+/// Keys of a field that hold its default value as a script; the vendor's documents name both.
+const DEFAULT_KEYS: [&str; 2] = ["default", "defaultValue"];
+
 /// The condition of a [`Right`].
 #[derive(Clone, Debug)]
 pub(crate) enum Guard {
@@ -104,6 +110,7 @@ pub struct Library {
     formulas: FxHashMap<FieldAt, Formula>,
     triggers: FxHashMap<Trigger, Arc<Program>>,
     rights: FxHashMap<Right, Guard>,
+    defaults: FxHashMap<TableId, Defaults>,
 }
 
 impl Library {
@@ -128,12 +135,14 @@ impl Library {
         }
         let mut triggers = FxHashMap::default();
         let mut rights = FxHashMap::default();
+        let mut defaults = FxHashMap::default();
         for table in &schema.tables {
+            let mut of_table: Vec<(u16, Arc<Program>)> = Vec::new();
             let place = format!("types.{}", table.id);
             for (key, trigger) in
                 [("afterCreate", Trigger::Created(table.id)), ("afterUpdate", Trigger::Updated(table.id))]
             {
-                if let Some(program) = formulas.trigger(&table.rest, key, table.id, &place) {
+                if let Some(program) = formulas.script(&table.rest, key, table.id, &place, Effect::Writes) {
                     triggers.insert(trigger, program);
                 }
             }
@@ -148,13 +157,23 @@ impl Library {
             }
             for (slot, field) in table.fields.iter().enumerate() {
                 let place = format!("{place}.fields.{}", field.id);
+                for key in DEFAULT_KEYS {
+                    let script = formulas.script(&field.rest, key, table.id, &place, Effect::Volatile);
+                    of_table
+                        .extend(script.filter(|_| field.is_stored()).map(|program| (slot as u16, program)));
+                }
                 let right = Right::WriteField(FieldAtKey(table.id, slot as u16));
                 if let Some(condition) = formulas.condition(&field.rest, "canWrite", table.id, &place) {
                     rights.insert(right, condition);
                 }
-                if let Some(program) = formulas.trigger(&field.rest, "afterUpdate", table.id, &place) {
+                if let Some(program) =
+                    formulas.script(&field.rest, "afterUpdate", table.id, &place, Effect::Writes)
+                {
                     triggers.insert(Trigger::FieldUpdated(FieldAtKey(table.id, slot as u16)), program);
                 }
+            }
+            if !of_table.is_empty() {
+                defaults.insert(table.id, Defaults::from(of_table));
             }
         }
         let Formulas { states, problems, .. } = formulas;
@@ -165,7 +184,7 @@ impl Library {
         let formulas = done.collect();
         let mut problems = problems.into_inner();
         problems.sort_by(|a, b| a.place.cmp(&b.place));
-        Self { schema, problems, functions, formulas, triggers, rights }
+        Self { schema, problems, functions, formulas, triggers, rights, defaults }
     }
 
     /// Compiles a script of a request: `this` is a record of the table, if one is given.
@@ -231,6 +250,16 @@ impl Library {
     /// The condition of a right, where there is one.
     pub(crate) fn guard(&self, right: Right) -> Option<Guard> {
         self.rights.get(&right).cloned()
+    }
+
+    /// What new records of a table begin with.
+    pub(crate) fn defaults(&self, table: TableId) -> Option<Defaults> {
+        self.defaults.get(&table).cloned()
+    }
+
+    /// Whether new records of a table begin with any values.
+    pub fn has_defaults(&self, table: TableId) -> bool {
+        self.defaults.contains_key(&table)
     }
 
     /// Whether writing a table's records rests on conditions.
@@ -322,9 +351,16 @@ impl Formulas<'_> {
         format!("formulas refer to each other in a circle: {}", names.join(" → "))
     }
 
-    fn trigger(&self, map: &JsonMap, key: &str, table: TableId, place: &str) -> Option<Arc<Program>> {
+    fn script(
+        &self,
+        map: &JsonMap,
+        key: &str,
+        table: TableId,
+        place: &str,
+        effect_max: Effect,
+    ) -> Option<Arc<Program>> {
         let text = source(map, key)?;
-        let checked = self.compile(text, table, &format!("{place}.{key}"), Effect::Writes)?;
+        let checked = self.compile(text, table, &format!("{place}.{key}"), effect_max)?;
         Some(Arc::new(checked.program))
     }
 

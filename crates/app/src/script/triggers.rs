@@ -82,6 +82,27 @@ impl Triggers {
         self.database.library(tx.schema()).has_rights(table)
     }
 
+    /// Whether new records of a table begin with any values.
+    pub(crate) fn has_defaults(&self, tx: &Tx<'_>, table: TableId) -> bool {
+        self.database.library(tx.schema()).has_defaults(table)
+    }
+
+    /// Gives new records their defaults, but for the fields they came with.
+    pub(crate) fn set_defaults(
+        &self,
+        tx: &mut Tx<'_>,
+        table: TableId,
+        made: &[(RecordId, Vec<u16>)],
+    ) -> Result<(), AppError> {
+        self.run(tx, |cx| {
+            for (record, given) in made {
+                cx.defaults(table, *record, given)
+                    .map_err(|error| refused(format!("a default value of record {record}: {error}")))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Asks the schema's conditions for all of these.
     pub(crate) fn require(
         &self,

@@ -17,6 +17,8 @@ use crate::{
     ir::{Comparison, Expr, Kind, Program, UserFunction},
 };
 
+pub(crate) use write::stored;
+
 /// Why evaluation of an expression ends before it has a value.
 #[derive(Debug)]
 pub(crate) enum Stop {

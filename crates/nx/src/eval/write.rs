@@ -6,7 +6,7 @@ use boobook_model::{Field, RecordId, StorageClass, TableId, Value as Stored};
 
 use super::{Evaluator, Outcome, Stop};
 use crate::{
-    Object, RunError, Value,
+    Object, Right, RunError, Value,
     convert::number_of,
     ir::{FieldAt, Kind},
 };
@@ -127,6 +127,7 @@ impl Evaluator<'_, '_> {
                     self.cx.host.set(table, copy, slot, value).map_err(RunError::from)?;
                 }
             }
+            self.cx.require(Right::Create(table), table, copy)?;
             for part in &schema.tables {
                 for (slot, field) in part.fields.iter().enumerate() {
                     let owns = field.cascade || part.master_ref == Some(field.id);
