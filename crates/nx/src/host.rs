@@ -62,6 +62,33 @@ pub enum Test {
     Not(Box<Test>),
 }
 
+/// Numbers of many records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// How many are not empty.
+    pub count: usize,
+    /// Added up from 0 in the order of the records.
+    pub sum: f64,
+    /// The least; NaN where there is none.
+    pub min: f64,
+    /// The greatest; NaN where there is none.
+    pub max: f64,
+}
+
+impl Summary {
+    /// Of numbers, of which NaN stands for an empty one.
+    pub fn of(numbers: &[f64]) -> Self {
+        let mut summary = Self { count: 0, sum: 0.0, min: f64::NAN, max: f64::NAN };
+        for &n in numbers.iter().filter(|n| !n.is_nan()) {
+            summary.count += 1;
+            summary.sum += n;
+            summary.min = summary.min.min(n);
+            summary.max = summary.max.max(n);
+        }
+        summary
+    }
+}
+
 /// Why a host did not do what a script asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -117,6 +144,13 @@ pub trait Host {
             Cell::Time(ms) => ms as f64,
             _ => f64::NAN,
         }));
+    }
+
+    /// What a numeric field comes to in the records that [`Self::select`] would find.
+    fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
+        let mut numbers = Vec::new();
+        self.numbers(table, slot, &self.select(table, conditions), &mut numbers);
+        Summary::of(&numbers)
     }
 
     /// Makes a record.

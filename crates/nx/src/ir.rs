@@ -106,6 +106,8 @@ pub enum Kind {
     Select(Box<Select>),
     /// `cnt(select …)`, without making the records.
     Count(Box<Select>),
+    /// `sum(x.Field)` of a number field, without making the numbers one by one.
+    Aggregate(Aggregate, Box<Expr>, FieldAt),
     /// `… from a to b limit n`: items from a place up to another, which is left out, and how many at most (§9-5).
     Slice(Box<Slice>),
     /// A field by a name that is computed: `get(record, name)`.
@@ -151,6 +153,7 @@ impl Expr {
             | Kind::Shown(a, _)
             | Kind::Convert(a)
             | Kind::Field(a, _)
+            | Kind::Aggregate(_, a, _)
             | Kind::Formula(a, _)
             | Kind::Reverse(a, _)
             | Kind::System(a, _)
@@ -349,6 +352,35 @@ pub struct Slice {
     pub range: Option<(Expr, Expr)>,
     /// How many at most.
     pub limit: Option<Expr>,
+}
+
+/// Functions of many numbers that are worked out as they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aggregate {
+    /// `sum`
+    Sum,
+    /// `avg`
+    Avg,
+    /// `min`
+    Min,
+    /// `max`
+    Max,
+    /// `cnt`
+    Cnt,
+}
+
+impl Aggregate {
+    /// By the name of the function.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "sum" => Self::Sum,
+            "avg" => Self::Avg,
+            "min" => Self::Min,
+            "max" => Self::Max,
+            "cnt" | "count" => Self::Cnt,
+            _ => return None,
+        })
+    }
 }
 
 /// `select`

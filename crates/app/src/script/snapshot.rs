@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_engine::Snapshot;
 use boobook_model::{Cell, RecordId, Schema, TableId};
-use boobook_nx::{Condition, Host, RecordMeta, Test, User};
+use boobook_nx::{Condition, Host, RecordMeta, Summary, Test, User};
 
 use super::{Accesses, Runner};
 
@@ -70,6 +70,28 @@ impl Host for Reader<'_> {
 
     fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
         self.snapshot.count(table, &engine_conditions(conditions))
+    }
+
+    fn numbers(&self, table: TableId, slot: usize, records: &[RecordId], out: &mut Vec<f64>) {
+        let Some(table) = self.snapshot.table(table) else { return };
+        let mut rows = Vec::with_capacity(records.len());
+        for &record in records {
+            match table.row(record) {
+                Some(row) => rows.push(row),
+                None => {
+                    // The numbers stay in step with the records.
+                    table.numbers(slot, &rows, out);
+                    rows.clear();
+                    out.push(f64::NAN);
+                }
+            }
+        }
+        table.numbers(slot, &rows, out);
+    }
+
+    fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
+        let found = self.snapshot.summary(table, &engine_conditions(conditions), slot);
+        Summary { count: found.count, sum: found.sum, min: found.min, max: found.max }
     }
 
     fn now_ms(&self) -> i64 {

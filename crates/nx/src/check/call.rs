@@ -11,7 +11,7 @@ use boobook_nx_syntax::{
 use super::{Checker, Variable, codes, expr};
 use crate::{
     Base, Effect, FunctionDef, ParamType, Run, Signature, TextKind, Type, Value, functions,
-    ir::{Expr, Kind, Program, UserFunction},
+    ir::{Aggregate, Expr, Kind, Program, UserFunction},
     names,
 };
 
@@ -72,6 +72,18 @@ impl Checker<'_> {
                 return self.error(codes::UNKNOWN_FUNCTION, span, "nothing to count");
             };
             return expr(Kind::Count(select), Type::NUMBER, span);
+        }
+        if let (Some(aggregate), [Expr { kind: Kind::Field(_, at), .. }]) =
+            (Aggregate::of(def.name), &arguments[..])
+        {
+            let at = *at;
+            let field = self.scope.schema.table(at.table).and_then(|t| t.fields.get(usize::from(at.slot)));
+            if field.is_some_and(|field| field.kind.base() == "number") && arguments[0].ty.is_array {
+                let Some(Expr { kind: Kind::Field(of, _), .. }) = arguments.into_iter().next() else {
+                    return self.error(codes::UNKNOWN_FUNCTION, span, "nothing to add up");
+                };
+                return expr(Kind::Aggregate(aggregate, of, at), Type::NUMBER, span);
+            }
         }
         let is_text = matches!(def.name, "text" | "string");
         let converted = arguments.into_iter().enumerate().map(|(at, argument)| {

@@ -149,6 +149,7 @@ impl Evaluator<'_, '_> {
             | Kind::Record(..) => self.reach(&expr.kind, expr.ty),
             Kind::Select(select) => self.select(select),
             Kind::Count(select) => self.count(select),
+            Kind::Aggregate(which, of, at) => self.aggregate(*which, of, *at),
             Kind::Create(_)
             | Kind::Delete(_)
             | Kind::Duplicate(_)

@@ -5,8 +5,8 @@ use boobook_model::{Field, RecordId, StorageClass, Value as Stored};
 
 use super::{Evaluator, Outcome, Stop};
 use crate::{
-    Condition, Test, Value,
-    ir::{Comparison, Known, Planned, Select},
+    Condition, Summary, Test, Value,
+    ir::{Aggregate, Comparison, Expr, FieldAt, Kind, Known, Planned, Select},
 };
 
 impl Evaluator<'_, '_> {
@@ -30,6 +30,44 @@ impl Evaluator<'_, '_> {
             return Ok(Value::Number(self.cx.host.count(select.table, &conditions) as f64));
         }
         Ok(Value::Number(self.found(select)?.len() as f64))
+    }
+
+    /// `sum(x.Field)`: the host adds up what its columns hold. The numbers are added in the order of the records, as
+    /// the function itself would do it.
+    pub(super) fn aggregate(&mut self, which: Aggregate, of: &Expr, at: FieldAt) -> Outcome {
+        let summary = match &of.kind {
+            Kind::Select(select) if select.residual.is_none() => {
+                let Some((conditions, by_record)) = self.conditions(select)? else {
+                    return Ok(aggregated(which, &Summary::of(&[])));
+                };
+                if by_record.is_empty() {
+                    self.cx.step(1)?;
+                    self.cx.host.summary(at.table, &conditions, usize::from(at.slot))
+                } else {
+                    let found = self.found(select)?;
+                    self.summary(&found, at)?
+                }
+            }
+            _ => match self.eval(of)? {
+                Value::Records(_, records) => self.summary(&records, at)?,
+                other => {
+                    let record = |item| match item {
+                        Value::Record(_, record) => Some(record),
+                        _ => None,
+                    };
+                    let records: Vec<RecordId> = other.items().filter_map(record).collect();
+                    self.summary(&records, at)?
+                }
+            },
+        };
+        Ok(aggregated(which, &summary))
+    }
+
+    fn summary(&mut self, records: &[RecordId], at: FieldAt) -> Result<Summary, Stop> {
+        self.cx.step(1 + records.len() as u64 / 16)?;
+        let mut numbers = Vec::with_capacity(records.len());
+        self.cx.host.numbers(at.table, usize::from(at.slot), records, &mut numbers);
+        Ok(Summary::of(&numbers))
     }
 
     fn found(&mut self, select: &Select) -> Result<Vec<RecordId>, Stop> {
@@ -100,6 +138,17 @@ impl Evaluator<'_, '_> {
             }
         }
         Ok(Some((conditions, by_record)))
+    }
+}
+
+fn aggregated(which: Aggregate, summary: &Summary) -> Value {
+    match which {
+        Aggregate::Cnt => Value::number(summary.count as f64),
+        _ if summary.count == 0 => Value::Null,
+        Aggregate::Sum => Value::number(summary.sum),
+        Aggregate::Avg => Value::number(summary.sum / summary.count as f64),
+        Aggregate::Min => Value::number(summary.min),
+        Aggregate::Max => Value::number(summary.max),
     }
 }
 
