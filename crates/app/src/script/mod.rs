@@ -2,6 +2,8 @@
 //! their own, never on those that serve connections.
 
 mod limits;
+#[cfg(test)]
+mod oracle;
 mod overlay;
 mod snapshot;
 mod threads;
