@@ -53,6 +53,7 @@ pub fn equal(left: &Value, right: &Value, schema: &Schema) -> bool {
         (Value::Bool(a), Value::Bool(b)) => a == b,
         (Value::Number(a), Value::Number(b)) => a == b,
         (Value::Text(a), Value::Text(b)) | (Value::User(a), Value::User(b)) => a == b,
+        (Value::Bool(b), Value::Number(n)) | (Value::Number(n), Value::Bool(b)) => f64::from(*b) == *n,
         (Value::Number(n), Value::Text(text)) | (Value::Text(text), Value::Number(n)) => {
             number_of_text(text) == Some(*n)
         }

@@ -1,70 +1,30 @@
 //! Runs the example scripts of `conformance/nx`: those without tables, and those of one fixture of tables.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod fixture;
 mod maps;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fs, sync::Arc};
 
-use boobook_model::{RecordId, Schema, TableId, Value as Stored};
-use boobook_nx::{Context, Effect, Library, Locale, RunLimits, Value, json};
+use boobook_model::{RecordId, Schema, Value as Stored};
+use fixture::{Outcome, Permits, This, same};
 use maps::Maps;
 use serde_json::{Value as Json, json};
 
 fn corpus(file: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../conformance/nx").join(file);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(fixture::folder().join(file)).unwrap()
 }
 
-/// What a script comes to: the JSON of its value, or `error: …`.
-fn run(
-    maps: &mut Maps,
-    source: &str,
-    this: Option<(TableId, RecordId)>,
-    may_write: bool,
-) -> Result<Json, String> {
-    let library = Arc::new(Library::compile(Arc::clone(&maps.schema)));
-    let checked = library.script(source, this.map(|(table, _)| table));
-    if !checked.is_sound() {
-        return Err(checked.diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; "));
-    }
-    if !may_write && checked.program.effect >= Effect::Outside {
-        return Err("read-only".into());
-    }
-    let is_time_up = || false;
-    let saved = (maps.records.clone(), maps.next.clone());
-    let mut cx = Context::new(maps, library, Locale::default(), RunLimits::default(), &is_time_up);
-    let arguments = this.map(|(table, record)| Value::Record(table, record)).into_iter().collect();
-    let outcome = checked.program.run(&mut cx, arguments);
-    let deferred = std::mem::take(&mut cx.deferred);
-    let outcome = outcome.and_then(|value| {
-        for (program, variables) in deferred {
-            program.run(&mut cx, variables)?;
+/// What a script comes to: the JSON of its value, or what is wrong.
+fn run(maps: &mut Maps, source: &str, this: Option<This>, may_write: bool) -> Result<Json, String> {
+    let permits = Permits { may_write, ..Permits::default() };
+    match fixture::run(maps, source, this, &permits) {
+        Outcome::Value(value) => Ok(value),
+        Outcome::Broken(diagnostics) => {
+            Err(diagnostics.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; "))
         }
-        Ok(value)
-    });
-    drop(cx);
-    match outcome {
-        Ok(value) => {
-            let mut out = String::new();
-            json::write(&value, &mut out);
-            Ok(serde_json::from_str(&out).unwrap_or_else(|error| panic!("{source}: {out}: {error}")))
-        }
-        Err(error) => {
-            (maps.records, maps.next) = saved;
-            Err(error.to_string())
-        }
-    }
-}
-
-/// Numbers compare by value: `1` is `1.0`.
-fn same(a: &Json, b: &Json) -> bool {
-    match (a, b) {
-        (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),
-        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Json::Object(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        (a, b) => a == b,
+        Outcome::ReadOnly => Err("read-only".into()),
+        Outcome::Failed(error) => Err(error.to_string()),
     }
 }
 
@@ -85,88 +45,6 @@ fn scripts_without_tables() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The tables of `table-examples.md`.
-fn fixture() -> Json {
-    let text = |caption: &str| json!({"base": "string", "caption": caption});
-    let number = |caption: &str| json!({"base": "number", "caption": caption});
-    let formula = |caption: &str, text: &str| json!({"base": "fn", "caption": caption, "fn": text});
-    let options = |captions: &[&str]| {
-        let options = captions.iter().enumerate();
-        let options = options.map(|(at, caption)| ((at + 1).to_string(), json!({"caption": caption})));
-        Json::Object(options.collect())
-    };
-    json!({"types": {
-        "A": {"caption": "Customers", "fields": {
-            "A": text("First Name"), "B": text("Last Name"),
-            "C": {"base": "choice", "caption": "Status", "values": options(&["New", "Active", "Blocked", "Deleted"])},
-            "D": {"base": "date", "caption": "Birthday"}, "E": {"base": "boolean", "caption": "VIP"},
-            "F": {"base": "multi", "caption": "Tags", "values": options(&["red", "green", "blue"])},
-            "G": {"base": "rev", "caption": "Invoices", "refTypeId": "B", "refFieldId": "A"},
-            "H": formula("Full", "'First Name' + \" \" + 'Last Name'")}},
-        "B": {"caption": "Invoices", "fields": {
-            "A": {"base": "ref", "caption": "Customer", "refTypeId": "A", "refFieldId": "G"},
-            "B": text("No"), "C": {"base": "date", "caption": "Date"}, "D": number("Net"),
-            "E": {"base": "boolean", "caption": "Paid"},
-            "F": {"base": "rev", "caption": "Items", "refTypeId": "C", "refFieldId": "A"},
-            "G": formula("Sum", "sum(Items.Total)")}},
-        "C": {"caption": "Items", "fields": {
-            "A": {"base": "ref", "caption": "Invoice", "refTypeId": "B", "refFieldId": "F"},
-            "B": number("Qty"), "C": number("Price"), "D": formula("Total", "Qty * Price")}}
-    }})
-}
-
-fn tables(schema: Json) -> Maps {
-    let mut maps = Maps::new(Arc::new(Schema::from_json(schema).unwrap()));
-    let text = |text: &str| Stored::Text(text.into());
-    let date = |text: &str| {
-        Stored::Time(boobook_model::field::parse_timestamp(&format!("{text}T00:00:00")).unwrap())
-    };
-    let rid = |n: u64| Stored::Reference(RecordId::new(n).unwrap());
-    let table = |id: &str| id.parse::<TableId>().unwrap();
-    let (a, b, c) = (table("A"), table("B"), table("C"));
-    maps.insert(
-        a,
-        1,
-        [
-            (0, text("Sofia")),
-            (1, text("Young")),
-            (2, Stored::Choice(2)),
-            (3, date("1990-05-01")),
-            (4, Stored::Bool(true)),
-            (5, Stored::Choices([1, 3].into())),
-        ],
-    );
-    maps.insert(
-        a,
-        2,
-        [(0, text("Adam")), (1, text("Smith")), (2, Stored::Choice(1)), (4, Stored::Bool(false))],
-    );
-    maps.insert(
-        a,
-        3,
-        [
-            (0, text("bert")),
-            (1, text("Ärger")),
-            (2, Stored::Choice(2)),
-            (3, date("1985-12-24")),
-            (5, Stored::Choices([2].into())),
-        ],
-    );
-    for (id, customer, no, day, net, paid) in [
-        (1, 1, "R-1", "2024-01-10", Some(100.0), true),
-        (2, 1, "R-2", "2024-02-10", Some(50.0), false),
-        (3, 3, "R-3", "2024-02-20", None, false),
-    ] {
-        let net = net.map(|net| (3, Stored::Number(net)));
-        let fields = [(0, rid(customer)), (1, text(no)), (2, date(day)), (4, Stored::Bool(paid))];
-        maps.insert(b, id, fields.into_iter().chain(net));
-    }
-    for (id, invoice, quantity, price) in [(1, 1, 2.0, 10.0), (2, 1, 1.0, 5.0), (3, 2, 3.0, 7.0)] {
-        maps.insert(c, id, [(0, rid(invoice)), (1, Stored::Number(quantity)), (2, Stored::Number(price))]);
-    }
-    maps
-}
-
 /// The text of the first code span of a cell.
 fn code(cell: &str) -> &str {
     cell.split('`').nth(1).unwrap_or_default()
@@ -185,7 +63,7 @@ fn scripts_with_tables() {
             continue;
         }
         count += 1;
-        let mut schema = fixture();
+        let mut schema = fixture::schema();
         let source = match number {
             82 => {
                 schema["types"]["B"]["afterUpdate"] = json!("Paid := Net > 60");
@@ -201,7 +79,7 @@ fn scripts_with_tables() {
             }
             _ => code(script),
         };
-        let mut maps = tables(schema);
+        let mut maps = fixture::tables(schema);
         let this = (context != "-" && context.len() == 2).then(|| {
             let (table, id) = context.split_at(1);
             (table.parse().unwrap(), RecordId::new(id.parse().unwrap()).unwrap())

@@ -3,6 +3,8 @@
 
 mod formulas;
 mod limits;
+#[cfg(test)]
+mod oracle;
 mod overlay;
 mod snapshot;
 mod threads;

@@ -101,12 +101,9 @@ impl Checker<'_> {
 
     fn call_user(&mut self, function: Arc<UserFunction>, arguments: &[Ast], span: Span) -> Expr {
         if arguments.len() != function.parameters.len() {
-            let message = format!(
-                "{} takes {} arguments, not {}",
-                function.name,
-                function.parameters.len(),
-                arguments.len()
-            );
+            let (count, given) = (function.parameters.len(), arguments.len());
+            let noun = if count == 1 { "argument" } else { "arguments" };
+            let message = format!("{} takes {count} {noun}, not {given}", function.name);
             return self.error(codes::UNKNOWN_FUNCTION, span, message);
         }
         let mut given = Vec::with_capacity(arguments.len());

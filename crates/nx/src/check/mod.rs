@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use boobook_model::{FieldId, Schema, TableId};
 use boobook_nx_syntax::{
-    Diagnostic, Severity, Span,
+    Diagnostic, Limits, Severity, Span,
     ast::{Block, Expr as Ast, ExprKind, Script, Statement, StatementKind, TemplatePart},
 };
 
@@ -77,6 +77,8 @@ pub fn check(script: &Script, scope: &Scope<'_>) -> Checked {
     let ty = body.ty;
     let Checker { defined, mut diagnostics, references, effect, locals, .. } = checker;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+    // A mistake repeated a hundred thousand times is told often enough.
+    diagnostics.truncate(Limits::DEFAULT.diagnostics_max);
     let functions = defined;
     Checked { program: Program { body, locals, parameters, effect }, ty, functions, diagnostics, references }
 }

@@ -226,6 +226,10 @@ impl Checker<'_> {
 
     /// The table of a name.
     pub(super) fn table(&mut self, name: &Name) -> Option<TableId> {
+        // The parser has told so already.
+        if name.text.is_empty() {
+            return None;
+        }
         let schema = self.scope.schema;
         let by_id = || name.text.parse().ok().and_then(|id| schema.table(id)).map(|table| &**table);
         let found = match self.scope.form {

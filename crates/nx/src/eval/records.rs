@@ -17,11 +17,13 @@ impl Evaluator<'_, '_> {
         match kind {
             Kind::Field(of, at) => {
                 let of = self.eval(of)?;
-                self.each_record(&of, |this, table, record| Ok(field(this.cx, table, record, *at, ty.base)))
+                let value = |this: &mut Self, table, record| Ok(field(this.cx, table, record, *at, ty.base));
+                self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
             }
             Kind::Formula(of, at) => {
                 let of = self.eval(of)?;
-                self.each_record(&of, |this, table, record| Ok(this.cx.formula(table, record, *at)?))
+                let value = |this: &mut Self, table, record| Ok(this.cx.formula(table, record, *at)?);
+                self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
             }
             Kind::Reverse(of, at) => {
                 let of = self.eval(of)?;
@@ -29,7 +31,9 @@ impl Evaluator<'_, '_> {
             }
             Kind::System(of, which) => {
                 let of = self.eval(of)?;
-                self.each_record(&of, |this, table, record| Ok(system_field(this.cx, table, record, *which)))
+                self.each_record(&of, false, |this, table, record| {
+                    Ok(system_field(this.cx, table, record, *which))
+                })
             }
             Kind::Key(of, key, otherwise) => {
                 let of = self.eval(of)?;
@@ -74,6 +78,7 @@ impl Evaluator<'_, '_> {
     fn each_record(
         &mut self,
         of: &Value,
+        is_link: bool,
         mut value: impl FnMut(&mut Self, TableId, RecordId) -> Outcome,
     ) -> Outcome {
         let mut one = |this: &mut Self, of: &Value| match of {
@@ -89,7 +94,7 @@ impl Evaluator<'_, '_> {
         for item in of.items() {
             flatten(one(self, &item)?, &mut values);
         }
-        if values.iter().any(|value| matches!(value, Value::Record(..))) {
+        if is_link {
             values.retain(|value| !value.is_null());
         }
         Ok(Value::from_items(values))

@@ -183,7 +183,9 @@ pub(crate) fn stored(field: &Field, value: &Value) -> Result<Option<Stored>, Run
             _ => return Err(refuse("yes or no")),
         }),
         StorageClass::Number => Stored::Number(number_of(&one).ok_or_else(|| refuse("a number"))?),
-        StorageClass::Time => Stored::Time(time(field, &one).ok_or_else(|| refuse(field.kind.base()))?),
+        StorageClass::Time => {
+            Stored::Time(time(field, &one).ok_or_else(|| refuse(&format!("a {}", field.kind.base())))?)
+        }
         StorageClass::Reference => match &one {
             Value::Record(table, record) if field.target.is_none_or(|target| target == *table) => {
                 Stored::Reference(*record)
