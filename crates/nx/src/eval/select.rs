@@ -177,8 +177,7 @@ fn known(field: &Field, comparison: Comparison, value: &Value) -> Known {
 fn equals(field: &Field, class: StorageClass, value: &Value) -> Option<Test> {
     let stored = match (class, value) {
         // Empty text is empty (§3.4), and no text that is stored is.
-        (_, Value::Null) => return Some(Test::AnyOf(vec![None])),
-        (StorageClass::Text, Value::Text(text)) if text.is_empty() => return Some(Test::AnyOf(vec![None])),
+        (_, value) if value.is_empty() => return Some(Test::AnyOf(vec![None])),
         (StorageClass::Text, Value::Text(text)) if is_plain_text(field) => Stored::Text(text.clone()),
         (StorageClass::Number, Value::Number(n)) => Stored::Number(*n),
         (StorageClass::Bool, Value::Bool(b)) => Stored::Bool(*b),

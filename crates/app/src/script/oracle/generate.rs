@@ -33,7 +33,7 @@ pub(super) fn value(draw: &mut Draw<'_>, base: Base) -> Val {
 pub(super) fn formula(world: &World, draw: &mut Draw<'_>, table: usize) -> Field {
     let base = draw.pick(&[Base::Num, Base::Text, Base::Bool]);
     let contexts = vec![one(Base::Rec(table))];
-    let mut generator = Generator { world, draw, contexts, variables: Vec::new(), is_flat: true };
+    let mut generator = Generator { world, draw, contexts, variables: Vec::new(), is_flat: true, loops: 0 };
     let formula = match generator.expr(one(base), 2) {
         // In a schema, "0" stands for no formula.
         Expr::Lit(Val::Num(0.0)) => Expr::Lit(Val::Num(1.0)),
@@ -45,7 +45,8 @@ pub(super) fn formula(world: &World, draw: &mut Draw<'_>, table: usize) -> Field
 /// A script: something about selected records, or anything at all. A flat one does not select within conditions and
 /// blocks, which over many records would take its time.
 pub(super) fn script(world: &World, draw: &mut Draw<'_>, is_flat: bool) -> Expr {
-    let mut generator = Generator { world, draw, contexts: Vec::new(), variables: Vec::new(), is_flat };
+    let mut generator =
+        Generator { world, draw, contexts: Vec::new(), variables: Vec::new(), is_flat, loops: 0 };
     let depth = if is_flat { 2 } else { 2 + generator.draw.below(3) };
     let table = generator.table();
     match generator.draw.below(8) {
@@ -90,6 +91,8 @@ struct Generator<'g, 'b> {
     contexts: Vec<Ty>,
     variables: Vec<Ty>,
     is_flat: bool,
+    /// Loops around.
+    loops: usize,
 }
 
 impl Generator<'_, '_> {
@@ -257,7 +260,7 @@ impl Generator<'_, '_> {
 
     /// `select …`
     fn select(&mut self, table: usize, depth: usize) -> Expr {
-        if self.is_flat && !self.contexts.is_empty() {
+        if self.is_flat && (!self.contexts.is_empty() || self.loops > 0) {
             let n = Expr::Lit(Val::Num(1.0 + self.draw.below(6) as f64));
             return Expr::Array(vec![Expr::Record(table, Box::new(n))]);
         }
@@ -293,7 +296,11 @@ impl Generator<'_, '_> {
                 let slot = self.draw.below(self.world.tables[table].fields.len());
                 let base = self.world.tables[table].fields[slot].base;
                 let field = Expr::Field { of: Box::new(Expr::Context(0)), table, slot };
-                let value = self.comparand(base, depth);
+                if base == Base::Bool && self.draw.chance(30) {
+                    return field;
+                }
+                let value =
+                    if self.draw.chance(50) { self.constant(base) } else { self.comparand(base, depth) };
                 self.comparison(base, field, value)
             }
             4 => {
@@ -307,6 +314,19 @@ impl Generator<'_, '_> {
             6 => Expr::Not(Box::new(self.condition(table, depth))),
             _ => self.truth(depth),
         }
+    }
+
+    /// A literal that a value of a type can be compared with.
+    fn constant(&mut self, base: Base) -> Expr {
+        Expr::Lit(match base {
+            Base::Choice | Base::Multi => match self.draw.below(2) {
+                0 => Val::Num(self.draw.below(6) as f64),
+                _ => Val::Text(self.draw.pick(&["Red", "Green", "red", "12", "", "BLUE"]).to_owned()),
+            },
+            Base::Rec(table) => Val::Rec(table, 1 + self.draw.below(6) as u64),
+            Base::Text if self.draw.chance(20) => Val::Text(String::new()),
+            base => value(self.draw, base),
+        })
     }
 
     /// What a value of a type can be compared with, of the same type or another.
@@ -378,7 +398,9 @@ impl Generator<'_, '_> {
                 let of = self.boxed(many(from), depth);
                 self.variables.push(one(from));
                 let n = self.variables.len() - 1;
+                self.loops += 1;
                 let body = self.boxed(one(base), depth);
+                self.loops -= 1;
                 self.variables[n] = Ty { base: Base::Rec(usize::MAX), many: false };
                 Expr::For(n, of, body)
             }

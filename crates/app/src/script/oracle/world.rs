@@ -105,7 +105,10 @@ impl World {
                 "" => Val::Null,
                 text => Val::Text(text.to_owned()),
             },
-            base => generate::value(draw, base),
+            base => match generate::value(draw, base) {
+                Val::Multi(options) if options.is_empty() => Val::Null,
+                value => value,
+            },
         }
     }
 
