@@ -7,6 +7,7 @@
 //! cargo xtask demo --listen 127.0.0.1:9000
 //! cargo xtask test
 //! cargo xtask test --deep
+//! cargo xtask manual
 //! cargo xtask bench filter
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
@@ -18,7 +19,7 @@ mod tools;
 use std::{
     env,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context, bail};
@@ -31,6 +32,7 @@ cargo xtask <command>
   test [--deep]   install what the tests need, then check formatting, lints, dependencies, and run all tests;
                   --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through
                   --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench)
+  manual          write the parts of the manual that come from the code (docs/nx/functions.md)
   bench [FILTER]  run the micro benchmarks
   help            this text
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "demo" => demo(&rest),
         "test" => suite::test(&rest),
+        "manual" => manual(),
         "bench" => bench(&rest),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -79,6 +82,24 @@ fn become_it(command: &mut Command) -> anyhow::Result<()> {
 #[cfg(not(unix))]
 fn become_it(command: &mut Command) -> anyhow::Result<()> {
     run(command)
+}
+
+/// Writes the pages of the manual that are made from the code. A test says when they are stale.
+fn manual() -> anyhow::Result<()> {
+    let shown = "boobook nx functions --markdown";
+    let output = cargo()
+        .args(["run", "--quiet", "--package", "boobook", "--bin", "boobook", "--"])
+        .args(["nx", "functions", "--markdown"])
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    let page = root().join("docs/nx/functions.md");
+    std::fs::write(&page, output.stdout).with_context(|| format!("writing {}", page.display()))?;
+    println!("wrote {}", page.display());
+    Ok(())
 }
 
 /// Runs the divan benchmarks of all crates that have them.

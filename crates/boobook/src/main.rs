@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod import;
 mod local;
+mod nx;
 mod out;
 mod server;
 mod telemetry;

@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store-sqlite", &["model", "store"]),
     ("app", &["model", "nx-syntax", "nx", "engine", "store"]),
     ("http", &["model", "engine", "app"]),
-    ("boobook", &["model", "engine", "store", "store-sqlite", "app", "http"]),
+    ("boobook", &["model", "nx-syntax", "nx", "engine", "store", "store-sqlite", "app", "http"]),
     ("testkit", &[]),
 ];
 

@@ -7,6 +7,7 @@ mod demo;
 pub(crate) mod duration;
 mod import;
 mod key;
+mod nx;
 mod serve;
 mod team;
 mod user;
@@ -56,6 +57,8 @@ enum Command {
     Database(database::Database),
     /// Import a CSV file into a table of a running server.
     Import(import::Import),
+    /// Look up the functions of the NX language.
+    Nx(nx::Nx),
     /// Copy a data directory consistently, also while a server runs on it.
     Backup(backup::Backup),
 }
@@ -111,6 +114,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Key(command) => command.run(),
         Command::Database(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Nx(command) => command.run(),
         Command::Backup(command) => command.run(),
     };
     match done {

@@ -1,0 +1,358 @@
+//! All functions of the language as the manual, completion and the prompt's help show them.
+
+use boobook_nx::{Effect, functions::GROUPS};
+
+/// A chapter of the manual.
+pub(crate) struct Group {
+    /// Its heading.
+    pub(crate) heading: &'static str,
+    /// What one should know before the first function.
+    pub(crate) intro: &'static str,
+    /// Its functions, in the order of the table.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// A function.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    /// `(text, number, text?) → text`, a form each.
+    pub(crate) forms: Vec<String>,
+    pub(crate) place: Place,
+    pub(crate) doc: &'static str,
+    /// Scripts and the JSON they come to.
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+}
+
+/// Where a function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Anywhere, always with the same result.
+    Pure,
+    /// Anywhere, but it looks at records, users, the clock or chance.
+    Server,
+    /// Where a script may write; it reaches out of the database.
+    Outside,
+    /// Where a script may write; it writes.
+    Writes,
+    /// It has nothing to do on a server.
+    Screen,
+    /// Nowhere yet: it is an error to call it.
+    NotYet,
+}
+
+impl Place {
+    /// All of them, in the order of the legend.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Pure, Self::Server, Self::Outside, Self::Writes, Self::Screen, Self::NotYet];
+
+    /// In a word or two, behind a function.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Server => "reads the server",
+            Self::Outside => "outside",
+            Self::Writes => "writes",
+            Self::Screen => "screen: no effect on a server",
+            Self::NotYet => "not available on this server yet",
+        }
+    }
+
+    /// In a sentence, for the legend.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Pure => "runs anywhere; the same arguments always give the same value",
+            Self::Server => "runs anywhere; its value depends on records, users, the time or chance",
+            Self::Outside => {
+                "reaches out of the database: in `/exec` and triggers, not in `/query`, formulas and conditions"
+            }
+            Self::Writes => {
+                "writes records: in `/exec` and triggers, not in `/query`, formulas and conditions"
+            }
+            Self::Screen => {
+                "concerns a screen or a device: on a server its arguments are computed, the call is noted in the \
+                 log, the value is null"
+            }
+            Self::NotYet => "known, so that scripts with it are stored; to call it is an error that says so",
+        }
+    }
+}
+
+/// Functions of the table that need what this server does not have yet. A test calls each of them on a server.
+const NOT_YET: &[&str] = &[
+    "appendTempFile",
+    "createTempFile",
+    "createTextFile",
+    "createXLSX",
+    "createZipFile",
+    "file",
+    "fileMetadata",
+    "files",
+    "fileUrl",
+    "http",
+    "importFile",
+    "loadFileAsBase64",
+    "loadFileAsBase64URL",
+    "queryConnection",
+    "removeFile",
+    "renameFile",
+    "sendEmail",
+    "shareFile",
+    "shareView",
+    "unshareAllViews",
+    "unshareFile",
+    "unshareView",
+    "urlOf",
+    "validateXML",
+];
+
+/// What one should know before a chapter.
+const INTROS: &[(&str, &str)] = &[
+    (
+        "Numbers",
+        "Numbers are 64-bit floating point, as in JavaScript. What has no value (`sqrt(-1)`, `ln(0)`) is empty, and an \
+         empty argument gives an empty result.",
+    ),
+    (
+        "Text",
+        "Positions count from 0, in UTF-16 units as in JavaScript: an umlaut is one, most emoji are two. Upper and \
+         lower case differ everywhere but in `like`.",
+    ),
+    (
+        "Regular expressions",
+        "Regular expressions are those of JavaScript. A backslash is an ordinary character of a text, so that `\"\\d+\"` \
+         needs no second one. Flags: `g` all matches, `i` any case, `m` lines, `s` the dot takes line breaks, `u` Unicode.",
+    ),
+    (
+        "Dates and times",
+        "A date has no time zone. A datetime is an instant, shown in UTC. A date plus a number is that many days later; \
+         anything with a time of day plus a number is that many milliseconds later.",
+    ),
+    (
+        "Arrays",
+        "An array, a selection (`select Customer`), a reverse link (`Invoices`) and a multiple choice are all taken. \
+         Aggregates pass over empty items; of nothing at all they are empty, and `cnt` is 0.",
+    ),
+    (
+        "JSON",
+        "Objects and arrays as other systems send them. `value.key`, `value.'odd key'` and `item(value, \"key\")` read \
+         a key; one that is missing is empty.",
+    ),
+    (
+        "Users and environment",
+        "Who runs a script is the owner of the API key. Functions about users take a user, or ask about the one who \
+         runs the script.",
+    ),
+    (
+        "Files, web and mail",
+        "What these do cannot be taken back when the script fails later on: call them last.",
+    ),
+    (
+        "Screen and devices",
+        "Scripts that were written for the app call these. On a server nobody looks: they do no harm and give null.",
+    ),
+    (
+        RECORDS,
+        "The compiler itself knows these: some of their arguments are the name of a table or field, not a value.",
+    ),
+];
+
+const RECORDS: &str = "Records and schema";
+
+/// Functions that the compiler knows without the table: (name, form, place, doc, examples).
+type Known = (&'static str, &'static str, Place, &'static str, &'static [(&'static str, &'static str)]);
+
+const KNOWN: &[Known] = &[
+    (
+        "cached",
+        "(any) → any",
+        Place::Pure,
+        "The value itself. In the app it is kept for display; here nothing needs to be kept.",
+        &[("cached(1 + 2)", "3")],
+    ),
+    (
+        "duplicate",
+        "(record) → record",
+        Place::Writes,
+        "Makes a copy of a record, with copies of the records that are part of it; answers the copy.",
+        &[],
+    ),
+    ("fieldId", "(field) → text", Place::Pure, "The id of a field: `fieldId(Name)`, `fieldId(x.Name)`.", &[]),
+    (
+        "get",
+        "(record, text) → any",
+        Place::Server,
+        "The field of a record with that name or id: `get(x, \"Name\")` is `x.Name`.",
+        &[],
+    ),
+    (
+        "invalidate",
+        "(record or table) → void",
+        Place::Pure,
+        "Does nothing: there are no caches that a script would have to tell.",
+        &[],
+    ),
+    (
+        "record",
+        "(table, number) → record",
+        Place::Server,
+        "The record with that number, whether it exists or not. The `Id` of one that does not exist is empty.",
+        &[],
+    ),
+    ("records", "(table, [number]) → [record]", Place::Server, "The records with these numbers.", &[]),
+    (
+        "set",
+        "(record, text, any) → void",
+        Place::Writes,
+        "Writes the field of a record with that name or id: `set(x, \"Name\", \"Doe\")` is `x.Name := \"Doe\"`.",
+        &[],
+    ),
+    ("tableId", "(record, table or text) → text", Place::Pure, "The id of a table.", &[]),
+    (
+        "typeof",
+        "(any) → text",
+        Place::Pure,
+        "The type of an expression as the compiler knows it.",
+        &[("typeof(1 + 2)", "\"number\""), ("typeof([\"a\"])", "\"[text]\"")],
+    ),
+];
+
+/// All functions, a chapter each.
+pub(crate) fn groups() -> Vec<Group> {
+    let intro = |heading: &str| INTROS.iter().find(|(of, _)| *of == heading).map_or("", |(_, intro)| *intro);
+    let mut groups: Vec<Group> = GROUPS
+        .iter()
+        .map(|(heading, functions)| Group {
+            heading,
+            intro: intro(heading),
+            entries: functions.iter().map(of_table).collect(),
+        })
+        .collect();
+    let known = KNOWN.iter().map(|&(name, form, place, doc, examples)| Entry {
+        name,
+        aliases: &[],
+        forms: vec![form.to_owned()],
+        place,
+        doc,
+        examples,
+    });
+    let records = Group { heading: RECORDS, intro: intro(RECORDS), entries: known.collect() };
+    let at = groups.iter().position(|group| group.heading == "JSON").unwrap_or(groups.len());
+    groups.insert(at, records);
+    groups
+}
+
+fn of_table(def: &boobook_nx::FunctionDef) -> Entry {
+    let place = match def.effect {
+        _ if NOT_YET.contains(&def.name) => Place::NotYet,
+        Effect::Pure => Place::Pure,
+        Effect::Reads | Effect::Volatile => Place::Server,
+        Effect::Screen => Place::Screen,
+        Effect::Outside => Place::Outside,
+        Effect::Writes => Place::Writes,
+    };
+    let mut forms: Vec<String> = def.overloads.iter().map(|overload| form(overload.signature)).collect();
+    // One form that takes no arguments and one that takes some are one thing to a reader.
+    if let Some(any) = forms.iter().position(|form| form.starts_with("(any...)")) {
+        let result = forms[any].trim_start_matches("(any...)");
+        let empty = format!("(){result}");
+        forms.retain(|form| *form != empty);
+    }
+    Entry { name: def.name, aliases: def.aliases, forms, place, doc: def.doc, examples: def.examples }
+}
+
+/// `"text, number? -> text"` as `(text, number?) → text`.
+fn form(signature: &str) -> String {
+    let (parameters, result) = signature.split_once("->").unwrap_or((signature, "any"));
+    let result = match result.trim() {
+        "item" => "an item of the first",
+        "first" => "as the first",
+        "common" => "what all have in common",
+        result => result,
+    };
+    format!("({}) → {result}", parameters.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use boobook_model::Schema;
+    use boobook_nx::{Library, functions::function};
+
+    use super::*;
+
+    /// The complete list of names that Ninox has (nx-language.md §4.10), and those that only people tell of (§4.9).
+    const NAMES: &str = "\
+        abs acos age alert appendTempFile appointment array asin atan atan2 avg barcodeScan cached capitalize ceil \
+        chosen clientLang closeAllRecords closeFullscreen closeRecord color concat contains cos count cnt \
+        createCalendarEvent createCalendarReminder createTempFile createTextFile createXLSX createZipFile databaseId \
+        date datetime day days degrees dialog duplicate duration email endof even exp extractx fieldId file \
+        fileMetadata files fileUrl first floor format formatJSON formatXML get html http icon importFile index \
+        invalidate iPad isAdminMode isDatabaseLocked isDatabaseProtected item join last latitude length ln \
+        loadFileAsBase64 loadFileAsBase64URL location log longitude lower max min month monthIndex monthName ninoxApp \
+        now number numbers odd openFullscreen openPage openPrintLayout openRecord openTable openURL parseCSV \
+        parseJSON parseXML phone popupRecord pow printAndSaveRecord printRecord printTable quarter queryConnection \
+        radians random range raw record removeFile removeItem renameFile replace replacex round rpad rsort \
+        sendCommand sendEmail set setItem shareFile shareView sign sin sleep slice sort split splitx sqr sqrt start \
+        string styled substr substring sum tableId tan teamId testx text time timeinterval timestamp today trim \
+        unique unshareAllViews unshareFile unshareView upper url urlDecode urlEncode urlOf user userEmail \
+        userFirstName userFullName userHasRole userId userIsAdmin userLastName userName userRole userRoles users \
+        validateXML waitForSync week weekday weekdayIndex weekdayName workdays year yearmonth yearquarter yearweek \
+        lpad userLang reverse typeof eval debugValueInfo debug records";
+
+    /// Names of the list that the language here does not have. It must only become shorter.
+    const MISSING: &[&str] = &["formatXML", "parseCSV", "parseXML", "eval", "debugValueInfo"];
+
+    #[test]
+    fn every_name_of_ninox_is_there() {
+        let known = |name: &str| function(name).is_some() || KNOWN.iter().any(|known| known.0 == name);
+        let lost: Vec<&str> =
+            NAMES.split_whitespace().filter(|name| !known(name) && !MISSING.contains(name)).collect();
+        assert!(lost.is_empty(), "not in the table of functions: {}", lost.join(", "));
+        for name in MISSING {
+            assert!(!known(name), "{name} is there now: take it from MISSING");
+        }
+    }
+
+    #[test]
+    fn what_the_compiler_knows_it_knows() {
+        let schema = r#"{"types": {"A": {"caption": "Customer", "fields": {"A": {"base": "string", "caption": "Name"}}}}}"#;
+        let schema = Schema::from_json(serde_json::from_str(schema).unwrap()).unwrap();
+        let library = Library::compile(Arc::new(schema));
+        for (name, ..) in KNOWN {
+            assert!(function(name).is_none(), "{name} is in the table now: take it from KNOWN");
+            let call = match *name {
+                "record" | "records" => format!("{name}(Customer, 1)"),
+                "get" => "get(first(select Customer), \"Name\")".into(),
+                "set" => "set(first(select Customer), \"Name\", \"Doe\")".into(),
+                "fieldId" => "fieldId(first(select Customer).Name)".into(),
+                name => format!("{name}(first(select Customer))"),
+            };
+            let checked = library.script(&call, None);
+            assert!(checked.is_sound(), "{call}: {:?}", checked.diagnostics);
+        }
+    }
+
+    #[test]
+    fn every_chapter_says_what_to_know() {
+        for group in groups() {
+            assert!(!group.intro.is_empty() && !group.entries.is_empty(), "{}", group.heading);
+        }
+        for (heading, _) in INTROS {
+            assert!(groups().iter().any(|group| group.heading == *heading), "{heading} is no chapter");
+        }
+        for name in NOT_YET {
+            assert!(function(name).is_some(), "{name} is no function");
+        }
+    }
+
+    #[test]
+    fn forms_are_for_people() {
+        assert_eq!(form("text, number, text? -> text"), "(text, number, text?) → text");
+        assert_eq!(form("-> date"), "() → date");
+        let alert = groups().into_iter().flat_map(|group| group.entries).find(|entry| entry.name == "alert");
+        assert_eq!(alert.unwrap().forms, ["(any...) → any"]);
+    }
+}
