@@ -5,14 +5,14 @@
 
 use std::cmp::Ordering;
 
-use boobook_model::{Cell, RecordId, StorageClass, Value};
+use boobook_model::{Cell, Needle, RecordId, StorageClass, Value};
 
 use crate::{
     bitmap::bits,
     choices::ChoiceSets,
     chunk::{Bools, Pods},
     compare::{compare_cells, number_key, sort_by_key, sort_by_text, time_key},
-    condition::{Needle, Test, TimeRange},
+    condition::{Test, TimeRange},
     text::Texts,
 };
 
@@ -150,6 +150,11 @@ impl Column {
     /// The times of a column of them.
     pub(crate) fn as_times(&self) -> Option<&Pods<i64>> {
         if let Data::Time(times) = &self.0 { Some(times) } else { None }
+    }
+
+    /// The texts of a column of them.
+    pub(crate) fn as_texts(&self) -> Option<&Texts> {
+        if let Data::Text(texts) = &self.0 { Some(texts) } else { None }
     }
 
     /// Keeps in `mask` (one bit a row from row 0) only rows whose value passes a test.

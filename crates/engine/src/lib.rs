@@ -57,6 +57,7 @@ mod oracle;
 mod reverse;
 mod rows;
 mod select;
+mod sift;
 mod snapshot;
 mod summary;
 mod table;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_model::{RecordId, Schema, Sq, TableId, TableKind};
+use boobook_model::{RecordId, Schema, Sieve, Sq, TableId, TableKind};
 
 use crate::{ChangePage, Condition, Expired, Select, Selected, Summary, Table, changes};
 
@@ -99,6 +99,17 @@ impl Snapshot {
     /// The ids of the records of a table that pass all conditions, ascending.
     pub fn ids(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
         self.table(table).map_or(Vec::new(), |table| table.matching(conditions).ids())
+    }
+
+    /// The ids of the records of a table that pass all conditions and then all sieves, ascending.
+    pub fn sifted(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
+        self.table(table).map_or(Vec::new(), |table| {
+            let mut mask = table.matching(conditions);
+            for sieve in sieves {
+                table.sift(&mut mask, *sieve);
+            }
+            mask.ids()
+        })
     }
 
     /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions.

@@ -7,13 +7,14 @@
 
 use std::{cell::Cell, hash::BuildHasher, sync::Arc};
 
+use boobook_model::Needle;
+
 use crate::{
     arena::ArenaChunk,
     bitmap::bits,
     choices::used_codes,
     chunk::{Chunk, Chunks, PodChunk},
     column::CHUNK_ROWS,
-    condition::Needle,
     dictionary::{Collector, Dictionary},
 };
 

@@ -5,7 +5,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use boobook_engine::{Condition, Head, Loader, Order, RecordMeta, Select, Snapshot, Test};
-use boobook_model::{RecordId, Schema, Sq, TableId, Value};
+use boobook_model::{Lane, RecordId, Schema, Sieve, Sq, TableId, Value};
 
 const NAME: usize = 0;
 const AMOUNT: usize = 1;
@@ -95,9 +95,39 @@ fn transact(head: &mut Head, model: &mut Model, now_ms: i64, changes: &[Change])
     }
 }
 
+/// Amounts that are odd, or the tenth letter of the name is.
+struct Odd;
+
+impl Odd {
+    fn is(amount: Option<i32>, name: &str) -> bool {
+        amount.is_some_and(|n| n % 2 != 0) || name.as_bytes().get(9).is_some_and(|byte| byte % 2 != 0)
+    }
+}
+
+impl Sieve for Odd {
+    fn slots(&self) -> &[usize] {
+        &[NAME, AMOUNT]
+    }
+
+    fn test(&self, lanes: &[Lane<'_>], keep: &mut [bool]) {
+        let [Lane::Texts(names), Lane::Numbers(amounts)] = lanes else { panic!("{lanes:?}") };
+        assert_eq!((names.len(), amounts.len()), (keep.len(), keep.len()));
+        for ((keep, name), n) in keep.iter_mut().zip(names).zip(amounts) {
+            *keep = Self::is((!n.is_nan()).then_some(*n as i32), name);
+        }
+    }
+}
+
 fn check(snapshot: &Snapshot, model: &Model) {
     let contacts = snapshot.table(table()).unwrap();
     assert_eq!(contacts.len(), model.iter().flatten().count());
+    let is_odd = |(id, record): (usize, &Option<Record>)| {
+        let record = record.as_ref()?;
+        Odd::is(record.amount, record.name.as_deref().unwrap_or_default()).then_some(id)
+    };
+    let odd: Vec<usize> = model.iter().enumerate().filter_map(is_odd).collect();
+    let found = snapshot.sifted(table(), &[], &[&Odd]);
+    assert!(odd.len() > 1_000 && found.iter().map(|id| id.get() as usize).eq(odd));
     let pages = [(0, 50), (100, 40), (3_000, 10), (6_000, 30), (0, usize::MAX)];
     let filters = [None, Some(2u16)];
     let orders = [

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use boobook_model::Schema;
+use boobook_model::{Needle, Schema};
 
 use crate::{
     Context, FieldRef, Host, Value,
@@ -168,5 +168,5 @@ fn is_like(cx: &Context<'_>, left: &Value, right: &Value) -> bool {
         out
     };
     let wanted = text(right);
-    wanted.is_empty() || text(left).to_lowercase().contains(&wanted.to_lowercase())
+    wanted.is_empty() || Needle::new(&wanted).is_in(&text(left))
 }

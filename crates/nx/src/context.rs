@@ -94,6 +94,11 @@ impl<'h> Context<'h> {
         }
     }
 
+    /// The scripts of the schema.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        Arc::clone(&self.library)
+    }
+
     /// Notes work done.
     pub fn step(&mut self, steps: u64) -> Result<(), RunError> {
         let before = self.steps / STEPS_PER_LOOK;

@@ -55,6 +55,8 @@ pub enum Run {
     Strict(Code),
     /// Knows what to do with nulls.
     Nullable(Code),
+    /// A number of a number; null of null, and where it is none.
+    Real(fn(f64) -> f64),
     /// The compiler knows it: it does not evaluate all its arguments, or not as values.
     Compiled,
 }
@@ -85,6 +87,11 @@ impl Overload {
     /// A form that is null if any argument is.
     pub const fn strict(signature: &'static str, run: Code) -> Self {
         Self { signature, run: Run::Strict(run) }
+    }
+
+    /// A form that makes a number of a number.
+    pub const fn real(f: fn(f64) -> f64) -> Self {
+        Self { signature: "number -> number", run: Run::Real(f) }
     }
 
     /// A form that knows what to do with nulls.

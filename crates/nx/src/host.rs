@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_model::{Cell, RecordId, Schema, TableId, UserId};
+use boobook_model::{Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, UserId};
 
 use crate::Value;
 
@@ -132,6 +132,24 @@ pub trait Host {
     /// Records of a table that pass all conditions, ascending by id.
     fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId>;
 
+    /// Records that [`Self::select`] finds and that pass all sieves as well, ascending by id.
+    fn sift(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
+        let mut found = self.select(table, conditions);
+        for sieve in sieves {
+            let mut keep = Vec::with_capacity(found.len());
+            for block in found.chunks(LANE_LEN_MAX) {
+                let read = |&slot: &usize| lane(self, table, slot, block);
+                let lanes: Vec<Lane<'_>> = sieve.slots().iter().map(read).collect();
+                let from = keep.len();
+                keep.resize(from + block.len(), false);
+                sieve.test(&lanes, &mut keep[from..]);
+            }
+            let mut kept = keep.into_iter();
+            found.retain(|_| kept.next().unwrap_or(false));
+        }
+        found
+    }
+
     /// How many [`Self::select`] would find.
     fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
         self.select(table, conditions).len()
@@ -198,6 +216,27 @@ pub trait Host {
     /// Functions that reach outside: `http`, `sendEmail`, files. By default none is there.
     fn outside(&mut self, function: &'static str, _arguments: &[Value]) -> Result<Value, HostError> {
         Err(HostError::new(format!("{function}() is not available on this server yet")))
+    }
+}
+
+/// A field of some records, cell by cell.
+fn lane<'h, H: Host + ?Sized>(host: &'h H, table: TableId, slot: usize, records: &[RecordId]) -> Lane<'h> {
+    let field = host.schema().table(table).and_then(|table| table.fields.get(slot));
+    let cells = records.iter().map(|&record| host.cell(table, record, slot));
+    match field.and_then(|field| field.kind.storage()) {
+        Some(StorageClass::Text) => {
+            Lane::Texts(cells.map(|cell| if let Cell::Text(text) = cell { text } else { "" }).collect())
+        }
+        _ => Lane::Numbers(
+            cells
+                .map(|cell| match cell {
+                    Cell::Number(n) => n,
+                    Cell::Time(ms) => ms as f64,
+                    Cell::Bool(yes) => f64::from(yes),
+                    _ => f64::NAN,
+                })
+                .collect(),
+        ),
     }
 }
 

@@ -237,6 +237,58 @@ impl Expr {
     }
 }
 
+impl Expr {
+    /// Whether it comes to the same, and changes nothing, whatever the record in `item` is and however often it is
+    /// evaluated during one selection.
+    pub(crate) fn is_fixed(&self, item: Local) -> bool {
+        !self.any(&|part| matches!(part.kind, Kind::Local(local) if local == item) || part.is_restless())
+    }
+
+    /// The one stored field of the record in `item` that it depends on; `None` if it depends on more, or is never
+    /// the same.
+    pub(crate) fn only_field(&self, item: Local) -> Option<u16> {
+        let field = |part: &Expr| match &part.kind {
+            Kind::Field(of, at) if matches!(of.kind, Kind::Local(local) if local == item) => Some(at.slot),
+            _ => None,
+        };
+        let (mut mentions, mut fields) = (0, Vec::new());
+        let mut is_restless = false;
+        self.for_each(&mut |part| {
+            mentions += usize::from(matches!(part.kind, Kind::Local(local) if local == item));
+            fields.extend(field(part));
+            is_restless |= part.is_restless();
+        });
+        let first = *fields.first()?;
+        (!is_restless && mentions == fields.len() && fields.iter().all(|slot| *slot == first))
+            .then_some(first)
+    }
+
+    /// Whether this, what is below it left aside, may come to something else the next time, or does something.
+    fn is_restless(&self) -> bool {
+        match &self.kind {
+            Kind::CallUser(..)
+            | Kind::SetLocal(..)
+            | Kind::SetKey(..)
+            | Kind::SetField(..)
+            | Kind::Set(_)
+            | Kind::Create(_)
+            | Kind::Delete(_)
+            | Kind::Duplicate(_)
+            | Kind::Deferred(..)
+            | Kind::Break => true,
+            // Time and user are the same all through a run; chance is not.
+            Kind::Call(def, ..) => def.effect > Effect::Volatile || def.name == "random",
+            _ => false,
+        }
+    }
+
+    /// Calls `visit` with this expression and every one in it.
+    fn for_each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        visit(self);
+        self.for_each_child(&mut |child| child.for_each(visit));
+    }
+}
+
 /// A function of a script.
 #[derive(Debug)]
 pub struct UserFunction {

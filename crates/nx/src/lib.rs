@@ -32,6 +32,7 @@ pub mod functions;
 mod host;
 pub mod ir;
 pub mod json;
+mod kernel;
 mod library;
 mod locale;
 mod moment;

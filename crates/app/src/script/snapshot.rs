@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boobook_engine::Snapshot;
-use boobook_model::{Cell, RecordId, Schema, TableId};
+use boobook_model::{Cell, RecordId, Schema, Sieve, TableId};
 use boobook_nx::{Condition, Host, RecordMeta, Summary, Test, User};
 
 use super::{Accesses, Runner};
@@ -66,6 +66,10 @@ impl Host for Reader<'_> {
 
     fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
         self.snapshot.ids(table, &engine_conditions(conditions))
+    }
+
+    fn sift(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
+        self.snapshot.sifted(table, &engine_conditions(conditions), sieves)
     }
 
     fn count(&self, table: TableId, conditions: &[Condition]) -> usize {

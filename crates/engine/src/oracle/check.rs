@@ -3,9 +3,10 @@
 use std::{
     cmp::{Ordering, Reverse},
     collections::BTreeSet,
+    hash::{DefaultHasher, Hasher as _},
 };
 
-use boobook_model::{Field, RecordId, Sq, Value};
+use boobook_model::{Field, Lane, RecordId, Sieve, Sq, StorageClass, Value};
 
 use super::model::{Key, Model, Record, USERS, key, rid, tid};
 use crate::{Condition, Order, RecordMeta, Row, Select, Snapshot, Test, Tx};
@@ -45,6 +46,7 @@ pub(super) fn check_state(snapshot: &Snapshot, model: &Model) {
         let all = snapshot.select(tid(at), &Select::default()).rows;
         let found: Vec<u32> = all.iter().map(|row| table.record_id(*row).get()).collect();
         assert_eq!(found, ids, "ids of table {at}");
+        check_sieve(snapshot, model, at);
         for r in model.known(at) {
             let record = model.records.get(&(at, r));
             let last = record.map(|r| r.sq).or_else(|| model.gone.get(&(at, r)).copied());
@@ -75,6 +77,71 @@ pub(super) fn check_state(snapshot: &Snapshot, model: &Model) {
             assert_eq!(found, model.reverse(at, field, r), "records of {at} that refer to {target}/{r}");
         }
     }
+}
+
+/// Keeps records by the values of all fields that a sieve can read, with no order or meaning in it.
+struct ByChance {
+    slots: Vec<usize>,
+    is_text: Vec<bool>,
+}
+
+impl ByChance {
+    fn of(model: &Model, at: usize) -> Self {
+        let can_read =
+            |class| !matches!(class, StorageClass::Choice | StorageClass::Choices | StorageClass::Reference);
+        let classes = model.table(at).fields.iter().map(|field| field.kind.storage());
+        let slots =
+            classes.enumerate().filter_map(|(slot, class)| Some((slot, class.filter(|c| can_read(*c))?)));
+        let (slots, is_text) = slots.map(|(slot, class)| (slot, class == StorageClass::Text)).unzip();
+        Self { slots, is_text }
+    }
+
+    fn keeps<'v>(&self, values: impl Iterator<Item = Result<f64, &'v str>>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        values.for_each(|value| match value {
+            // -0 is 0, and one NaN as good as another.
+            Ok(n) if n.is_nan() => hasher.write_u8(1),
+            Ok(n) => hasher.write_u64((n + 0.0).to_bits()),
+            Err(text) => hasher.write(text.as_bytes()),
+        });
+        !hasher.finish().is_multiple_of(3)
+    }
+}
+
+impl Sieve for ByChance {
+    fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    fn test(&self, lanes: &[Lane<'_>], keep: &mut [bool]) {
+        for (at, keep) in keep.iter_mut().enumerate() {
+            *keep = self.keeps(lanes.iter().map(|lane| match lane {
+                Lane::Numbers(numbers) => Ok(numbers[at]),
+                Lane::Texts(texts) => Err(texts[at]),
+            }));
+        }
+    }
+}
+
+fn check_sieve(snapshot: &Snapshot, model: &Model, at: usize) {
+    let sieve = ByChance::of(model, at);
+    let fields = &model.table(at).fields;
+    let is_kept = |r: &u32| {
+        let values = &model.records[&(at, *r)].values;
+        sieve.keeps(sieve.slots.iter().zip(&sieve.is_text).map(|(&slot, &is_text)| {
+            match values.get(&fields[slot].id) {
+                Some(Value::Text(text)) => Err(&**text),
+                Some(Value::Number(n)) => Ok(*n),
+                Some(Value::Time(ms)) => Ok(*ms as f64),
+                Some(Value::Bool(yes)) => Ok(f64::from(*yes)),
+                _ if is_text => Err(""),
+                _ => Ok(f64::NAN),
+            }
+        }))
+    };
+    let expected: Vec<u32> = model.ids(at).into_iter().filter(is_kept).collect();
+    let found: Vec<u32> = snapshot.sifted(tid(at), &[], &[&sieve]).into_iter().map(RecordId::get).collect();
+    assert_eq!(found, expected, "sieve over table {at}");
 }
 
 /// What a transaction sees of its own writes.

@@ -180,23 +180,16 @@ fn plan(condition: Expr, item: Local) -> Result<Planned, Expr> {
         Kind::Field(of, at) if matches!(of.kind, Kind::Local(local) if local == item) => Some(at.slot),
         _ => None,
     };
-    let is_fixed = |expr: &Expr| {
-        !expr.any(&|part| {
-            matches!(part.kind, Kind::Local(local) if local == item)
-                || matches!(part.kind, Kind::CallUser(..) | Kind::SetLocal(..) | Kind::Deferred(..))
-                || matches!(part.kind, Kind::Call(def, ..) if def.effect >= Effect::Volatile && !is_steady(def.name))
-        })
-    };
     match condition.kind {
         Kind::Compare(comparison, sides) => {
             let (left, right) = *sides;
             if let Some(slot) = own_field(&left)
-                && is_fixed(&right)
+                && right.is_fixed(item)
             {
                 return Ok(Planned { slot, comparison, value: right });
             }
             if let Some(slot) = own_field(&right)
-                && is_fixed(&left)
+                && left.is_fixed(item)
                 && let Some(comparison) = turned(comparison)
             {
                 return Ok(Planned { slot, comparison, value: left });
@@ -218,11 +211,6 @@ fn plan(condition: Expr, item: Local) -> Result<Planned, Expr> {
 
 fn yes(span: (u32, u32)) -> Expr {
     Expr { kind: Kind::Constant(Value::Bool(true)), ty: Type::BOOL, span }
-}
-
-/// Depends on time or user, but is the same all through a run.
-fn is_steady(name: &str) -> bool {
-    name != "random"
 }
 
 /// `a < b` as `b > a`; `like` has no other side.

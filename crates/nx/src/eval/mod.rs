@@ -3,6 +3,7 @@
 //! One function per form of expression. Values are made as they are needed; what touches many records goes to the
 //! host in one call ([`records`], [`select`]).
 
+mod by_value;
 mod control;
 mod records;
 mod select;
@@ -254,6 +255,10 @@ pub(crate) fn call(
     match overload.run {
         Run::Strict(_) if arguments.iter().any(Value::is_null) => Ok(Value::Null),
         Run::Strict(run) | Run::Nullable(run) => run(cx, arguments),
+        Run::Real(f) => Ok(match arguments {
+            [Value::Number(n)] => Value::number(f(*n)),
+            _ => Value::Null,
+        }),
         Run::Compiled => {
             let signature = Signature::parse(overload.signature);
             Err(RunError::other(format!(

@@ -1,12 +1,13 @@
 //! `select` (nx-language.md §5.1): what the host can test goes to its columns and indexes, the rest is tested record by
 //! record.
 
-use boobook_model::{Field, RecordId, StorageClass, Value as Stored};
+use boobook_model::{Field, RecordId, Sieve, StorageClass, Value as Stored};
 
-use super::{Evaluator, Outcome, Stop};
+use super::{Evaluator, Outcome, Stop, by_value::ByValue};
 use crate::{
     Condition, Summary, Test, Value,
     ir::{Aggregate, Comparison, Expr, FieldAt, Kind, Known, Planned, Select},
+    kernel::{Compiler, Kernel},
 };
 
 impl Evaluator<'_, '_> {
@@ -19,7 +20,7 @@ impl Evaluator<'_, '_> {
     /// `cnt(select …)`: without a residual nothing but a number comes from the host.
     pub(super) fn count(&mut self, select: &Select) -> Outcome {
         if select.residual.is_some() {
-            return Ok(Value::Number(self.select(select)?.item_count() as f64));
+            return Ok(Value::Number(self.found(select)?.len() as f64));
         }
         let (conditions, by_record) = match self.conditions(select)? {
             Some(conditions) => conditions,
@@ -72,16 +73,21 @@ impl Evaluator<'_, '_> {
 
     fn found(&mut self, select: &Select) -> Result<Vec<RecordId>, Stop> {
         let Some((conditions, by_record)) = self.conditions(select)? else { return Ok(Vec::new()) };
-        let mut found = self.cx.host.select(select.table, &conditions);
+        let mut residual = self.residual(select);
+        let sieves: Vec<&dyn Sieve> = residual.kernels.iter().map(|kernel| kernel as &dyn Sieve).collect();
+        let mut found = match &sieves[..] {
+            [] => self.cx.host.select(select.table, &conditions),
+            sieves => self.cx.host.sift(select.table, &conditions, sieves),
+        };
         self.cx.step(1 + found.len() as u64 / 64)?;
-        if by_record.is_empty() && select.residual.is_none() {
+        if by_record.is_empty() && residual.walked.is_empty() {
             return Ok(found);
         }
         let mut kept = 0;
         for at in 0..found.len() {
             let record = found[at];
             self.cx.step(1)?;
-            if self.passes(select, &by_record, record)? {
+            if self.passes(select, &by_record, &mut residual.walked, record)? {
                 found[kept] = record;
                 kept += 1;
             }
@@ -90,10 +96,32 @@ impl Evaluator<'_, '_> {
         Ok(found)
     }
 
+    /// What is left to test, in the way that each part is tested best.
+    fn residual<'s>(&mut self, select: &'s Select) -> Residual<'s> {
+        let mut parts = Vec::new();
+        if let Some(residual) = &select.residual {
+            conjuncts(residual, &mut parts);
+        }
+        let mut residual = Residual { kernels: Vec::new(), walked: Vec::new() };
+        let library = self.cx.library();
+        for part in parts {
+            let mut fixed = |expr: &Expr| self.eval(expr).ok();
+            match Compiler::new(&library, select.table, select.item, &mut fixed).kernel(part) {
+                Some(kernel) => residual.kernels.push(kernel),
+                None => residual.walked.push(Walked {
+                    condition: part,
+                    by_value: part.only_field(select.item).map(|slot| (slot, ByValue::default())),
+                }),
+            }
+        }
+        residual
+    }
+
     fn passes(
         &mut self,
         select: &Select,
         by_record: &[(&Planned, Value)],
+        walked: &mut [Walked<'_>],
         record: RecordId,
     ) -> Result<bool, Stop> {
         for (planned, value) in by_record {
@@ -108,13 +136,27 @@ impl Evaluator<'_, '_> {
                 return Ok(false);
             }
         }
-        match &select.residual {
-            Some(residual) => {
-                self.frame[usize::from(select.item)] = Value::Record(select.table, record);
-                self.is_true(residual)
+        for Walked { condition, by_value } in walked {
+            self.frame[usize::from(select.item)] = Value::Record(select.table, record);
+            let holds = match by_value {
+                None => self.is_true(condition)?,
+                Some((slot, by_value)) => {
+                    let cell = self.cx.host.cell(select.table, record, usize::from(*slot));
+                    match by_value.find(cell) {
+                        Ok(known) => known,
+                        Err(key) => {
+                            let holds = self.is_true(condition)?;
+                            by_value.note(key, holds);
+                            holds
+                        }
+                    }
+                }
+            };
+            if !holds {
+                return Ok(false);
             }
-            None => Ok(true),
         }
+        Ok(true)
     }
 
     /// The conditions with their values: those for the host, and those that must be tested record by record
@@ -139,6 +181,31 @@ impl Evaluator<'_, '_> {
         }
         Ok(Some((conditions, by_record)))
     }
+}
+
+/// The conjuncts of a condition, in their order.
+fn conjuncts<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
+    match &condition.kind {
+        Kind::And(sides) => {
+            conjuncts(&sides.0, out);
+            conjuncts(&sides.1, out);
+        }
+        _ => out.push(condition),
+    }
+}
+
+/// Conditions of a `select` that are not for the host.
+struct Residual<'s> {
+    /// For blocks of records; they come first, as they cannot fail.
+    kernels: Vec<Kernel>,
+    /// For one record at a time.
+    walked: Vec<Walked<'s>>,
+}
+
+struct Walked<'s> {
+    condition: &'s Expr,
+    /// The one field that it depends on, and what it came to for values of that.
+    by_value: Option<(u16, ByValue)>,
 }
 
 fn aggregated(which: Aggregate, summary: &Summary) -> Value {

@@ -106,11 +106,8 @@ impl Setting {
             .iter()
             .find(|o| crate::Signature::parse(o.signature).fits(&types))
             .unwrap_or_else(|| panic!("{name} does not take {arguments:?}"));
-        self.run(|cx| match overload.run {
-            Run::Strict(_) if arguments.iter().any(Value::is_null) => Ok(Value::Null),
-            Run::Strict(code) | Run::Nullable(code) => code(cx, arguments),
-            Run::Compiled => panic!("{name} is the compiler's"),
-        })
+        assert!(!matches!(overload.run, Run::Compiled), "{name} is the compiler's");
+        self.run(|cx| crate::eval::call(cx, def.name, overload, arguments))
     }
 
     /// Compares the JSON of calls with what is expected of them.

@@ -8,25 +8,25 @@ type Outcome = Result<Value, RunError>;
 pub const FUNCTIONS: &[FunctionDef] = &[
     FunctionDef::new(
         "abs",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::abs))],
+        &[Overload::real(f64::abs)],
         "The number without its sign.",
         &[("abs(-5)", "5"), ("abs(null)", "null")],
     ),
     FunctionDef::new(
         "acos",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::acos))],
+        &[Overload::real(f64::acos)],
         "The angle in radians whose cosine it is; empty outside of -1 to 1.",
         &[("acos(1)", "0"), ("acos(2)", "null")],
     ),
     FunctionDef::new(
         "asin",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::asin))],
+        &[Overload::real(f64::asin)],
         "The angle in radians whose sine it is; empty outside of -1 to 1.",
         &[("asin(0)", "0"), ("asin(-2)", "null")],
     ),
     FunctionDef::new(
         "atan",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::atan))],
+        &[Overload::real(f64::atan)],
         "The angle in radians whose tangent it is.",
         &[("atan(0)", "0")],
     ),
@@ -38,19 +38,19 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     ),
     FunctionDef::new(
         "ceil",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::ceil))],
+        &[Overload::real(f64::ceil)],
         "The next whole number that is not less.",
         &[("ceil(1.2)", "2"), ("ceil(-1.2)", "-1"), ("ceil(3)", "3")],
     ),
     FunctionDef::new(
         "cos",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::cos))],
+        &[Overload::real(f64::cos)],
         "The cosine of an angle in radians.",
         &[("cos(0)", "1")],
     ),
     FunctionDef::new(
         "degrees",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::to_degrees))],
+        &[Overload::real(f64::to_degrees)],
         "An angle in radians as degrees.",
         &[("degrees(0)", "0"), ("round(degrees(3.141592653589793))", "180")],
     ),
@@ -62,26 +62,26 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     ),
     FunctionDef::new(
         "exp",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::exp))],
+        &[Overload::real(f64::exp)],
         "Euler's number to the power of this one.",
         &[("exp(0)", "1")],
     ),
     FunctionDef::new(
         "floor",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::floor))],
+        &[Overload::real(f64::floor)],
         "The next whole number that is not greater.",
         &[("floor(-1.2)", "-2"), ("floor(1.9)", "1")],
     ),
     FunctionDef::new(
         "ln",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::ln))],
+        &[Overload::real(f64::ln)],
         "The natural logarithm; empty for 0 and less.",
         &[("ln(1)", "0"), ("ln(0)", "null"), ("ln(-1)", "null")],
     ),
     FunctionDef::new(
         "log",
         &[
-            Overload::strict("number -> number", |_, a| real(a, f64::log10)),
+            Overload::real(f64::log10),
             Overload::strict("number, number -> number", |_, a| real_2(a, f64::log)),
         ],
         "The logarithm to the base 10, or to the base given; empty for 0 and less.",
@@ -115,7 +115,7 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     ),
     FunctionDef::new(
         "radians",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::to_radians))],
+        &[Overload::real(f64::to_radians)],
         "An angle in degrees as radians.",
         &[("radians(180)", "3.141592653589793")],
     ),
@@ -163,31 +163,26 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     ),
     FunctionDef::new(
         "sign",
-        &[Overload::strict("number -> number", |_, a| real(a, |n| if n == 0.0 { 0.0 } else { n.signum() }))],
+        &[Overload::real(|n| if n == 0.0 { 0.0 } else { n.signum() })],
         "-1, 0 or 1.",
         &[("sign(-3)", "-1"), ("sign(0)", "0"), ("sign(8)", "1")],
     ),
     FunctionDef::new(
         "sin",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::sin))],
+        &[Overload::real(f64::sin)],
         "The sine of an angle in radians.",
         &[("sin(0)", "0")],
     ),
-    FunctionDef::new(
-        "sqr",
-        &[Overload::strict("number -> number", |_, a| real(a, |n| n * n))],
-        "The square.",
-        &[("sqr(5)", "25")],
-    ),
+    FunctionDef::new("sqr", &[Overload::real(|n| n * n)], "The square.", &[("sqr(5)", "25")]),
     FunctionDef::new(
         "sqrt",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::sqrt))],
+        &[Overload::real(f64::sqrt)],
         "The square root; empty for a negative number.",
         &[("sqrt(16)", "4"), ("sqrt(-1)", "null")],
     ),
     FunctionDef::new(
         "tan",
-        &[Overload::strict("number -> number", |_, a| real(a, f64::tan))],
+        &[Overload::real(f64::tan)],
         "The tangent of an angle in radians.",
         &[("tan(0)", "0")],
     ),
@@ -203,10 +198,6 @@ fn nth(arguments: &[Value], at: usize) -> f64 {
         Some(Value::Number(n)) => *n,
         _ => f64::NAN,
     }
-}
-
-fn real(arguments: &[Value], f: impl Fn(f64) -> f64) -> Outcome {
-    Ok(Value::number(f(first(arguments))))
 }
 
 fn real_2(arguments: &[Value], f: impl Fn(f64, f64) -> f64) -> Outcome {

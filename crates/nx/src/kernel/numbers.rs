@@ -1,0 +1,127 @@
+//! Numbers, moments (ms) and yes/no (1 and 0) of a block of records; NaN is empty.
+
+use std::borrow::Cow;
+
+use boobook_model::Lane;
+
+use super::{Flags, Many, Texts};
+use crate::ir::Operator;
+
+/// A number for each record.
+#[derive(Debug)]
+pub(super) enum Numbers {
+    /// A stored field.
+    Lane(usize),
+    Constant(f64),
+    Arithmetic(Operator, Box<(Numbers, Numbers)>),
+    Negate(Box<Numbers>),
+    Real(fn(f64) -> f64, Box<Numbers>),
+    /// In UTF-16 units.
+    Length(Texts),
+    If(Box<(Flags, Numbers, Numbers)>),
+}
+
+impl Numbers {
+    pub(super) fn values<'l>(&self, lanes: &'l [Lane<'_>], len: usize) -> Many<'l> {
+        match self {
+            Self::Constant(n) => Many::All(*n),
+            Self::Lane(at) => match &lanes[*at] {
+                Lane::Numbers(numbers) => Many::Each(Cow::Borrowed(numbers)),
+                Lane::Texts(_) => Many::All(f64::NAN),
+            },
+            Self::Arithmetic(operator, sides) => {
+                let (left, right) = (sides.0.values(lanes, len), sides.1.values(lanes, len));
+                match operator {
+                    Operator::Add => left.zip(&right, |a, b| operation(a, b, |a, b| a + b)),
+                    Operator::Subtract => left.zip(&right, |a, b| operation(a, b, |a, b| a - b)),
+                    Operator::Multiply => left.zip(&right, |a, b| operation(a, b, |a, b| a * b)),
+                    Operator::Divide => left.zip(&right, |a, b| operation(a, b, |a, b| a / b)),
+                    Operator::Remainder => left.zip(&right, |a, b| operation(a, b, |a, b| a % b)),
+                }
+            }
+            // Of empty it is 0, and 0 has no sign.
+            Self::Negate(of) => of.values(lanes, len).map(|n| 0.0 - or_zero(n)),
+            Self::Real(f, of) => of.values(lanes, len).map(|n| or_empty(f(n))),
+            Self::Length(of) => {
+                let mut lengths = vec![0.0; len];
+                of.each(lanes, &mut lengths, |text| {
+                    if text.is_ascii() { text.len() as f64 } else { text.encode_utf16().count() as f64 }
+                });
+                Many::Each(lengths.into())
+            }
+            Self::If(parts) => {
+                let (condition, yes, no) = &**parts;
+                let mut flags = vec![false; len];
+                condition.test(lanes, &mut flags);
+                let (yes, no) = (yes.values(lanes, len), no.values(lanes, len));
+                let pick = |(at, &flag): (usize, &bool)| if flag { yes.at(at) } else { no.at(at) };
+                Many::Each(flags.iter().enumerate().map(pick).collect())
+            }
+        }
+    }
+
+    pub(super) fn compare(
+        &self,
+        other: &Self,
+        lanes: &[Lane<'_>],
+        out: &mut [bool],
+        holds: impl Fn(f64, f64) -> bool,
+    ) {
+        match (self.values(lanes, out.len()), other.values(lanes, out.len())) {
+            (Many::All(a), Many::All(b)) => out.fill(holds(a, b)),
+            (Many::Each(a), Many::All(b)) => out.iter_mut().zip(&*a).for_each(|(out, &a)| *out = holds(a, b)),
+            (Many::All(a), Many::Each(b)) => out.iter_mut().zip(&*b).for_each(|(out, &b)| *out = holds(a, b)),
+            (Many::Each(a), Many::Each(b)) => {
+                out.iter_mut().zip(a.iter().zip(&*b)).for_each(|(out, (&a, &b))| *out = holds(a, b));
+            }
+        }
+    }
+}
+
+impl Many<'_> {
+    fn at(&self, at: usize) -> f64 {
+        match self {
+            Self::Each(numbers) => numbers[at],
+            Self::All(n) => *n,
+        }
+    }
+
+    fn map<'a>(self, f: impl Fn(f64) -> f64) -> Many<'a> {
+        match self {
+            Self::Each(numbers) => Many::Each(numbers.iter().map(|&n| f(n)).collect()),
+            Self::All(n) => Many::All(f(n)),
+        }
+    }
+
+    #[inline]
+    fn zip<'a>(self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Many<'a> {
+        match (self, other) {
+            (Self::All(a), Self::All(b)) => Many::All(f(a, *b)),
+            (Self::Each(a), Self::All(b)) => Many::Each(a.iter().map(|&a| f(a, *b)).collect()),
+            (Self::All(a), Self::Each(b)) => Many::Each(b.iter().map(|&b| f(a, b)).collect()),
+            (Self::Each(a), Self::Each(b)) => {
+                Many::Each(a.iter().zip(&**b).map(|(&a, &b)| f(a, b)).collect())
+            }
+        }
+    }
+}
+
+/// What an operator makes of two numbers: an empty one is 0, two are empty, and what is no number is empty (§9-7).
+/// Without a branch, so that several are worked out at once.
+#[inline(always)]
+fn operation(a: f64, b: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
+    let both_are_empty = a.is_nan() & b.is_nan();
+    let n = or_empty(f(or_zero(a), or_zero(b)));
+    if both_are_empty { f64::NAN } else { n }
+}
+
+#[inline(always)]
+fn or_zero(n: f64) -> f64 {
+    if n.is_nan() { 0.0 } else { n }
+}
+
+/// The number, or empty for what is none.
+#[inline(always)]
+pub(super) fn or_empty(n: f64) -> f64 {
+    if n.is_finite() { n } else { f64::NAN }
+}
