@@ -45,7 +45,7 @@ impl Table {
             Lane::Numbers(lane) => {
                 lane.clear();
                 match column.and_then(Column::as_numbers) {
-                    Some(numbers) => numbers.read_lane(from, words, lane, |n| n),
+                    Some(numbers) => numbers.read_lane(from, words, lane, finite),
                     None => {
                         each_row(from, words, |row| lane.push(column.map_or(f64::NAN, |c| number(c, row))));
                     }
@@ -75,9 +75,15 @@ fn each_row(from: usize, words: &[u64], mut each: impl FnMut(u32)) {
     }
 }
 
+/// NaN for what is no number to anybody who calculates.
+#[inline]
+fn finite(n: f64) -> f64 {
+    if n.is_finite() { n } else { f64::NAN }
+}
+
 fn number(column: &Column, row: u32) -> f64 {
     match column.get(row) {
-        Cell::Number(n) => n,
+        Cell::Number(n) => finite(n),
         Cell::Time(ms) => ms as f64,
         Cell::Bool(yes) => f64::from(yes),
         _ => f64::NAN,
@@ -96,6 +102,11 @@ impl<T: Copy> Pods<T> {
                     let values = values.get(index * 64..).unwrap_or_default();
                     match values.first_chunk::<64>() {
                         Some(all) if word & valid == u64::MAX => out.extend(all.iter().map(|&v| number(v))),
+                        Some(all) if word == u64::MAX => {
+                            out.extend(all.iter().zip(0..64).map(|(&value, bit)| {
+                                if valid >> bit & 1 == 1 { number(value) } else { f64::NAN }
+                            }));
+                        }
                         _ => out.extend(bits(word).map(|bit| match values.get(bit) {
                             Some(&value) if valid >> bit & 1 == 1 => number(value),
                             _ => f64::NAN,

@@ -3,7 +3,7 @@
 /// One field of a block of records, a value each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lane<'a> {
-    /// Numbers, or times in ms; a yes is 1, a no 0. NaN where empty.
+    /// Numbers, or times in ms; a yes is 1, a no 0. NaN where empty, and for an infinite number.
     Numbers(Vec<f64>),
     /// Texts; empty text where empty, as no stored text is.
     Texts(Vec<&'a str>),

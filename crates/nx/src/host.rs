@@ -230,7 +230,7 @@ fn lane<'h, H: Host + ?Sized>(host: &'h H, table: TableId, slot: usize, records:
         _ => Lane::Numbers(
             cells
                 .map(|cell| match cell {
-                    Cell::Number(n) => n,
+                    Cell::Number(n) if n.is_finite() => n,
                     Cell::Time(ms) => ms as f64,
                     Cell::Bool(yes) => f64::from(yes),
                     _ => f64::NAN,

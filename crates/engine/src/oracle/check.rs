@@ -99,8 +99,8 @@ impl ByChance {
     fn keeps<'v>(&self, values: impl Iterator<Item = Result<f64, &'v str>>) -> bool {
         let mut hasher = DefaultHasher::new();
         values.for_each(|value| match value {
-            // -0 is 0, and one NaN as good as another.
-            Ok(n) if n.is_nan() => hasher.write_u8(1),
+            // -0 is 0, and whatever is no number is as good as any other.
+            Ok(n) if !n.is_finite() => hasher.write_u8(1),
             Ok(n) => hasher.write_u64((n + 0.0).to_bits()),
             Err(text) => hasher.write(text.as_bytes()),
         });

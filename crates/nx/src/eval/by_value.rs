@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 /// Values that are remembered.
 const VALUES_MAX: usize = 1 << 16;
 /// After so many values it is judged whether they come again.
-const JUDGED_AT: usize = 1 << 11;
+const JUDGED_AT: usize = 1 << 14;
 
 /// What a condition came to, by the value of its field.
 #[derive(Debug, Default)]

@@ -104,13 +104,9 @@ impl<'c> Compiler<'c> {
         }
         let is_number = expr.ty == Type::NUMBER;
         Some(match &expr.kind {
-            Kind::Field(of, at) => {
-                let lane = Numbers::Lane(self.lane(of, *at, |class| {
-                    matches!(class, StorageClass::Number | StorageClass::Time | StorageClass::Bool)
-                })?);
-                // What is stored may be infinite; what a script sees is not.
-                if is_number { Numbers::Real(|n| n, Box::new(lane)) } else { lane }
-            }
+            Kind::Field(of, at) => Numbers::Lane(self.lane(of, *at, |class| {
+                matches!(class, StorageClass::Number | StorageClass::Time | StorageClass::Bool)
+            })?),
             Kind::Arithmetic(operator, sides) if is_number && both_are_numbers(sides) => {
                 let sides = (self.numbers(&sides.0)?, self.numbers(&sides.1)?);
                 Numbers::Arithmetic(*operator, Box::new(sides))
@@ -150,7 +146,7 @@ impl<'c> Compiler<'c> {
             Kind::Arithmetic(Operator::Add, sides) if is_text(sides.0.ty) && is_text(sides.1.ty) => {
                 Texts::Join(Box::new((self.texts(&sides.0)?, self.texts(&sides.1)?)))
             }
-            Kind::Convert(of) if of.ty == expr.ty => self.texts(of)?,
+            Kind::Convert(of) if is_text(of.ty) && is_text(expr.ty) => self.texts(of)?,
             Kind::Call(def, _, arguments) => {
                 let [of] = &arguments[..] else { return None };
                 if !is_text(of.ty) {

@@ -70,7 +70,7 @@ impl Flags {
             Self::And(sides) => Self::both(sides, lanes, out, |a, b| a & b),
             Self::Or(sides) => Self::both(sides, lanes, out, |a, b| a | b),
             Self::IsTrue(numbers) => {
-                numbers.compare(&Numbers::Constant(0.0), lanes, out, |n, zero| n < zero || n > zero);
+                numbers.compare(&Numbers::Constant(0.0), lanes, out, |n, zero| n.abs() > zero);
             }
             Self::Numbers(comparison, sides) => {
                 let (left, right) = &**sides;

@@ -32,11 +32,11 @@ impl Numbers {
             Self::Arithmetic(operator, sides) => {
                 let (left, right) = (sides.0.values(lanes, len), sides.1.values(lanes, len));
                 match operator {
-                    Operator::Add => left.zip(&right, |a, b| operation(a, b, |a, b| a + b)),
-                    Operator::Subtract => left.zip(&right, |a, b| operation(a, b, |a, b| a - b)),
-                    Operator::Multiply => left.zip(&right, |a, b| operation(a, b, |a, b| a * b)),
-                    Operator::Divide => left.zip(&right, |a, b| operation(a, b, |a, b| a / b)),
-                    Operator::Remainder => left.zip(&right, |a, b| operation(a, b, |a, b| a % b)),
+                    Operator::Add => left.zip(right, |a, b| operation(a, b, |a, b| a + b)),
+                    Operator::Subtract => left.zip(right, |a, b| operation(a, b, |a, b| a - b)),
+                    Operator::Multiply => left.zip(right, |a, b| operation(a, b, |a, b| a * b)),
+                    Operator::Divide => left.zip(right, |a, b| operation(a, b, |a, b| a / b)),
+                    Operator::Remainder => left.zip(right, |a, b| operation(a, b, |a, b| a % b)),
                 }
             }
             // Of empty it is 0, and 0 has no sign.
@@ -86,21 +86,36 @@ impl Many<'_> {
         }
     }
 
-    fn map<'a>(self, f: impl Fn(f64) -> f64) -> Many<'a> {
+    /// What `f` makes of each, in place where that can be.
+    #[inline]
+    fn map(self, f: impl Fn(f64) -> f64) -> Self {
         match self {
-            Self::Each(numbers) => Many::Each(numbers.iter().map(|&n| f(n)).collect()),
-            Self::All(n) => Many::All(f(n)),
+            Self::Each(Cow::Owned(mut numbers)) => {
+                for n in &mut numbers {
+                    *n = f(*n);
+                }
+                Self::Each(numbers.into())
+            }
+            Self::Each(Cow::Borrowed(numbers)) => Self::Each(numbers.iter().map(|&n| f(n)).collect()),
+            Self::All(n) => Self::All(f(n)),
         }
     }
 
     #[inline]
-    fn zip<'a>(self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Many<'a> {
+    fn zip(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
         match (self, other) {
-            (Self::All(a), Self::All(b)) => Many::All(f(a, *b)),
-            (Self::Each(a), Self::All(b)) => Many::Each(a.iter().map(|&a| f(a, *b)).collect()),
-            (Self::All(a), Self::Each(b)) => Many::Each(b.iter().map(|&b| f(a, b)).collect()),
-            (Self::Each(a), Self::Each(b)) => {
-                Many::Each(a.iter().zip(&**b).map(|(&a, &b)| f(a, b)).collect())
+            (one, Self::All(b)) => one.map(|a| f(a, b)),
+            (Self::All(a), other) => other.map(|b| f(a, b)),
+            (Self::Each(Cow::Owned(mut left)), Self::Each(right)) => {
+                left.iter_mut().zip(&*right).for_each(|(a, &b)| *a = f(*a, b));
+                Self::Each(left.into())
+            }
+            (Self::Each(left), Self::Each(Cow::Owned(mut right))) => {
+                left.iter().zip(&mut right).for_each(|(&a, b)| *b = f(a, *b));
+                Self::Each(right.into())
+            }
+            (Self::Each(left), Self::Each(right)) => {
+                Self::Each(left.iter().zip(&*right).map(|(&a, &b)| f(a, b)).collect())
             }
         }
     }
