@@ -140,7 +140,9 @@ impl<'t> Mask<'t> {
             for (at, &word) in self.leaf(leaf).iter().enumerate() {
                 if word != 0 {
                     let from = (leaf * LIVE_WORDS + at) * 64;
-                    out.extend(bits(word).map(|bit| record_id(table.meta.rid((from + bit) as u32))));
+                    for bit in bits(word) {
+                        out.push(record_id(table.meta.rid((from + bit) as u32)));
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use boobook_model::{Cell, RecordId, Sq};
+use boobook_model::{Cell, RecordId, Sieve, Sq};
 
 use crate::{
     Condition, Row, Table,
@@ -142,10 +142,13 @@ impl Table {
         mask
     }
 
-    /// The live rows that pass all conditions.
-    pub(crate) fn matching(&self, conditions: &[Condition]) -> Mask<'_> {
+    /// The live rows that pass all conditions and then all sieves.
+    pub(crate) fn matching(&self, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Mask<'_> {
         let mut mask = Mask::live(self);
         self.retain(&mut mask, conditions);
+        for sieve in sieves {
+            self.sift(&mut mask, *sieve);
+        }
         mask
     }
 

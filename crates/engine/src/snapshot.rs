@@ -91,30 +91,27 @@ impl Snapshot {
         }
     }
 
-    /// How many records of a table pass all conditions.
-    pub fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
-        self.table(table).map_or(0, |table| table.matching(conditions).count())
+    /// How many records of a table pass all conditions and sieves.
+    pub fn count(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> usize {
+        self.table(table).map_or(0, |table| table.matching(conditions, sieves).count())
     }
 
-    /// The ids of the records of a table that pass all conditions, ascending.
-    pub fn ids(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
-        self.table(table).map_or(Vec::new(), |table| table.matching(conditions).ids())
+    /// The ids of the records of a table that pass all conditions and sieves, ascending.
+    pub fn ids(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
+        self.table(table).map_or(Vec::new(), |table| table.matching(conditions, sieves).ids())
     }
 
-    /// The ids of the records of a table that pass all conditions and then all sieves, ascending.
-    pub fn sifted(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
-        self.table(table).map_or(Vec::new(), |table| {
-            let mut mask = table.matching(conditions);
-            for sieve in sieves {
-                table.sift(&mut mask, *sieve);
-            }
-            mask.ids()
-        })
-    }
-
-    /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions.
-    pub fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
-        self.table(table).map_or(Summary::default(), |table| table.summary(table.matching(conditions), slot))
+    /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions and
+    /// sieves.
+    pub fn summary(
+        &self,
+        table: TableId,
+        conditions: &[Condition],
+        sieves: &[&dyn Sieve],
+        slot: usize,
+    ) -> Summary {
+        let Some(table) = self.table(table) else { return Summary::default() };
+        table.summary(table.matching(conditions, sieves), slot)
     }
 
     /// The same state under another schema; sequences are for the caller to give.

@@ -126,7 +126,7 @@ fn check(snapshot: &Snapshot, model: &Model) {
         Odd::is(record.amount, record.name.as_deref().unwrap_or_default()).then_some(id)
     };
     let odd: Vec<usize> = model.iter().enumerate().filter_map(is_odd).collect();
-    let found = snapshot.sifted(table(), &[], &[&Odd]);
+    let found = snapshot.ids(table(), &[], &[&Odd]);
     assert!(odd.len() > 1_000 && found.iter().map(|id| id.get() as usize).eq(odd));
     let pages = [(0, 50), (100, 40), (3_000, 10), (6_000, 30), (0, usize::MAX)];
     let filters = [None, Some(2u16)];

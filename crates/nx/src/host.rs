@@ -62,6 +62,31 @@ pub enum Test {
     Not(Box<Test>),
 }
 
+/// Which records of a table are wanted.
+#[derive(Clone, Copy, Default)]
+pub struct Filter<'f> {
+    /// All must hold.
+    pub conditions: &'f [Condition],
+    /// And what these say.
+    pub sieves: &'f [&'f dyn Sieve],
+}
+
+impl Filter<'_> {
+    /// Takes out of records of a table those that do not pass the sieves, reading cell by cell.
+    pub fn sift(&self, host: &(impl Host + ?Sized), table: TableId, records: &mut Vec<RecordId>) {
+        for sieve in self.sieves {
+            let mut keep = vec![false; records.len()];
+            for (records, keep) in records.chunks(LANE_LEN_MAX).zip(keep.chunks_mut(LANE_LEN_MAX)) {
+                let read = |&slot: &usize| lane(host, table, slot, records);
+                let lanes: Vec<Lane<'_>> = sieve.slots().iter().map(read).collect();
+                sieve.test(&lanes, keep);
+            }
+            let mut kept = keep.into_iter();
+            records.retain(|_| kept.next().unwrap_or(false));
+        }
+    }
+}
+
 /// Numbers of many records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
@@ -129,30 +154,12 @@ pub trait Host {
     /// Appends the records of `table` whose reference in `slot` is `record`, ascending by id.
     fn reverse(&self, table: TableId, slot: usize, record: RecordId, out: &mut Vec<RecordId>);
 
-    /// Records of a table that pass all conditions, ascending by id.
-    fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId>;
-
-    /// Records that [`Self::select`] finds and that pass all sieves as well, ascending by id.
-    fn sift(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
-        let mut found = self.select(table, conditions);
-        for sieve in sieves {
-            let mut keep = Vec::with_capacity(found.len());
-            for block in found.chunks(LANE_LEN_MAX) {
-                let read = |&slot: &usize| lane(self, table, slot, block);
-                let lanes: Vec<Lane<'_>> = sieve.slots().iter().map(read).collect();
-                let from = keep.len();
-                keep.resize(from + block.len(), false);
-                sieve.test(&lanes, &mut keep[from..]);
-            }
-            let mut kept = keep.into_iter();
-            found.retain(|_| kept.next().unwrap_or(false));
-        }
-        found
-    }
+    /// Records of a table that pass a filter, ascending by id.
+    fn select(&self, table: TableId, filter: &Filter<'_>) -> Vec<RecordId>;
 
     /// How many [`Self::select`] would find.
-    fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
-        self.select(table, conditions).len()
+    fn count(&self, table: TableId, filter: &Filter<'_>) -> usize {
+        self.select(table, filter).len()
     }
 
     /// Appends a numeric field of each record; NaN where empty.
@@ -165,9 +172,9 @@ pub trait Host {
     }
 
     /// What a numeric field comes to in the records that [`Self::select`] would find.
-    fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
+    fn summary(&self, table: TableId, filter: &Filter<'_>, slot: usize) -> Summary {
         let mut numbers = Vec::new();
-        self.numbers(table, slot, &self.select(table, conditions), &mut numbers);
+        self.numbers(table, slot, &self.select(table, filter), &mut numbers);
         Summary::of(&numbers)
     }
 

@@ -48,7 +48,7 @@ pub use check::{Checked, Form, Reference};
 pub use context::{Context, Deferred, RunLimits};
 pub use error::{RunError, RunErrorKind};
 pub use function::{Effect, FunctionDef, Overload, Run};
-pub use host::{Condition, Host, HostError, RecordMeta, Summary, Test, User};
+pub use host::{Condition, Filter, Host, HostError, RecordMeta, Summary, Test, User};
 pub use library::{FieldAtKey, Library, Problem, Right, Trigger};
 pub use locale::{Language, Locale};
 pub use signature::{Param, ParamType, ResultType, Signature};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_engine::{Tx, TxError};
 use boobook_model::{Cell, RecordId, Schema, TableId, Value};
-use boobook_nx::{Condition, Host, HostError, RecordMeta, User};
+use boobook_nx::{Filter, Host, HostError, RecordMeta, User};
 
 use super::{Accesses, Runner, snapshot::engine_conditions};
 use crate::TableAccess;
@@ -84,12 +84,17 @@ impl Host for Overlay<'_, '_> {
         self.tx.reverse(table, slot, record, out);
     }
 
-    fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
-        self.tx.select(table, &engine_conditions(conditions))
+    fn select(&self, table: TableId, filter: &Filter<'_>) -> Vec<RecordId> {
+        let mut found = self.tx.select(table, &engine_conditions(filter.conditions));
+        filter.sift(self, table, &mut found);
+        found
     }
 
-    fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
-        self.tx.count(table, &engine_conditions(conditions))
+    fn count(&self, table: TableId, filter: &Filter<'_>) -> usize {
+        match filter.sieves {
+            [] => self.tx.count(table, &engine_conditions(filter.conditions)),
+            _ => self.select(table, filter).len(),
+        }
     }
 
     fn create(&mut self, table: TableId) -> Result<RecordId, HostError> {

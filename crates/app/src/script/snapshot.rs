@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use boobook_engine::Snapshot;
-use boobook_model::{Cell, RecordId, Schema, Sieve, TableId};
-use boobook_nx::{Condition, Host, RecordMeta, Summary, Test, User};
+use boobook_model::{Cell, RecordId, Schema, TableId};
+use boobook_nx::{Condition, Filter, Host, RecordMeta, Summary, Test, User};
 
 use super::{Accesses, Runner};
 
@@ -64,16 +64,12 @@ impl Host for Reader<'_> {
         out.extend(found.into_iter().filter_map(|id| RecordId::new(u64::from(id))));
     }
 
-    fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
-        self.snapshot.ids(table, &engine_conditions(conditions))
+    fn select(&self, table: TableId, filter: &Filter<'_>) -> Vec<RecordId> {
+        self.snapshot.ids(table, &engine_conditions(filter.conditions), filter.sieves)
     }
 
-    fn sift(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
-        self.snapshot.sifted(table, &engine_conditions(conditions), sieves)
-    }
-
-    fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
-        self.snapshot.count(table, &engine_conditions(conditions))
+    fn count(&self, table: TableId, filter: &Filter<'_>) -> usize {
+        self.snapshot.count(table, &engine_conditions(filter.conditions), filter.sieves)
     }
 
     fn numbers(&self, table: TableId, slot: usize, records: &[RecordId], out: &mut Vec<f64>) {
@@ -93,8 +89,8 @@ impl Host for Reader<'_> {
         table.numbers(slot, &rows, out);
     }
 
-    fn summary(&self, table: TableId, conditions: &[Condition], slot: usize) -> Summary {
-        let found = self.snapshot.summary(table, &engine_conditions(conditions), slot);
+    fn summary(&self, table: TableId, filter: &Filter<'_>, slot: usize) -> Summary {
+        let found = self.snapshot.summary(table, &engine_conditions(filter.conditions), filter.sieves, slot);
         Summary { count: found.count, sum: found.sum, min: found.min, max: found.max }
     }
 

@@ -1,11 +1,13 @@
 //! `select` (nx-language.md §5.1): what the host can test goes to its columns and indexes, the rest is tested record by
 //! record.
 
+use std::sync::Arc;
+
 use boobook_model::{Field, RecordId, Sieve, StorageClass, Value as Stored};
 
 use super::{Evaluator, Outcome, Stop, by_value::ByValue};
 use crate::{
-    Condition, Summary, Test, Value,
+    Condition, Filter, Summary, Test, Value,
     ir::{Aggregate, Comparison, Expr, FieldAt, Kind, Known, Planned, Select},
     kernel::{Compiler, Kernel},
 };
@@ -17,35 +19,31 @@ impl Evaluator<'_, '_> {
         Ok(Value::Records(select.table, found.into()))
     }
 
-    /// `cnt(select …)`: without a residual nothing but a number comes from the host.
+    /// `cnt(select …)`: where the host can test everything, nothing but a number comes from it.
     pub(super) fn count(&mut self, select: &Select) -> Outcome {
-        if select.residual.is_some() {
-            return Ok(Value::Number(self.found(select)?.len() as f64));
-        }
-        let (conditions, by_record) = match self.conditions(select)? {
-            Some(conditions) => conditions,
-            None => return Ok(Value::Number(0.0)),
-        };
-        if by_record.is_empty() {
+        let Some(mut plan) = self.plan(select)? else { return Ok(Value::Number(0.0)) };
+        let count = if plan.is_for_host() {
             self.cx.step(1)?;
-            return Ok(Value::Number(self.cx.host.count(select.table, &conditions) as f64));
-        }
-        Ok(Value::Number(self.found(select)?.len() as f64))
+            plan.filter(|filter| self.cx.host.count(select.table, filter))
+        } else {
+            self.carry_out(select, &mut plan)?.len()
+        };
+        Ok(Value::Number(count as f64))
     }
 
     /// `sum(x.Field)`: the host adds up what its columns hold. The numbers are added in the order of the records, as
     /// the function itself would do it.
     pub(super) fn aggregate(&mut self, which: Aggregate, of: &Expr, at: FieldAt) -> Outcome {
         let summary = match &of.kind {
-            Kind::Select(select) if select.residual.is_none() => {
-                let Some((conditions, by_record)) = self.conditions(select)? else {
+            Kind::Select(select) => {
+                let Some(mut plan) = self.plan(select)? else {
                     return Ok(aggregated(which, &Summary::of(&[])));
                 };
-                if by_record.is_empty() {
+                if plan.is_for_host() {
                     self.cx.step(1)?;
-                    self.cx.host.summary(at.table, &conditions, usize::from(at.slot))
+                    plan.filter(|filter| self.cx.host.summary(at.table, filter, usize::from(at.slot)))
                 } else {
-                    let found = self.found(select)?;
+                    let found = self.carry_out(select, &mut plan)?;
                     self.summary(&found, at)?
                 }
             }
@@ -72,22 +70,23 @@ impl Evaluator<'_, '_> {
     }
 
     fn found(&mut self, select: &Select) -> Result<Vec<RecordId>, Stop> {
-        let Some((conditions, by_record)) = self.conditions(select)? else { return Ok(Vec::new()) };
-        let mut residual = self.residual(select);
-        let sieves: Vec<&dyn Sieve> = residual.kernels.iter().map(|kernel| kernel as &dyn Sieve).collect();
-        let mut found = match &sieves[..] {
-            [] => self.cx.host.select(select.table, &conditions),
-            sieves => self.cx.host.sift(select.table, &conditions, sieves),
-        };
+        match self.plan(select)? {
+            Some(mut plan) => self.carry_out(select, &mut plan),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn carry_out(&mut self, select: &Select, plan: &mut Plan<'_>) -> Result<Vec<RecordId>, Stop> {
+        let mut found = plan.filter(|filter| self.cx.host.select(select.table, filter));
         self.cx.step(1 + found.len() as u64 / 64)?;
-        if by_record.is_empty() && residual.walked.is_empty() {
+        if plan.is_for_host() {
             return Ok(found);
         }
         let mut kept = 0;
         for at in 0..found.len() {
             let record = found[at];
             self.cx.step(1)?;
-            if self.passes(select, &by_record, &mut residual.walked, record)? {
+            if self.passes(select, plan, record)? {
                 found[kept] = record;
                 kept += 1;
             }
@@ -96,36 +95,9 @@ impl Evaluator<'_, '_> {
         Ok(found)
     }
 
-    /// What is left to test, in the way that each part is tested best.
-    fn residual<'s>(&mut self, select: &'s Select) -> Residual<'s> {
-        let mut parts = Vec::new();
-        if let Some(residual) = &select.residual {
-            conjuncts(residual, &mut parts);
-        }
-        let mut residual = Residual { kernels: Vec::new(), walked: Vec::new() };
-        let library = self.cx.library();
-        for part in parts {
-            let mut fixed = |expr: &Expr| self.eval(expr).ok();
-            match Compiler::new(&library, select.table, select.item, &mut fixed).kernel(part) {
-                Some(kernel) => residual.kernels.push(kernel),
-                None => residual.walked.push(Walked {
-                    condition: part,
-                    by_value: part.only_field(select.item).map(|slot| (slot, ByValue::default())),
-                }),
-            }
-        }
-        residual
-    }
-
-    fn passes(
-        &mut self,
-        select: &Select,
-        by_record: &[(&Planned, Value)],
-        walked: &mut [Walked<'_>],
-        record: RecordId,
-    ) -> Result<bool, Stop> {
-        for (planned, value) in by_record {
-            let at = crate::ir::FieldAt { table: select.table, slot: planned.slot };
+    fn passes(&mut self, select: &Select, plan: &mut Plan<'_>, record: RecordId) -> Result<bool, Stop> {
+        for (planned, value) in &plan.by_record {
+            let at = FieldAt { table: select.table, slot: planned.slot };
             let ty = self.cx.schema.table(select.table).and_then(|table| {
                 let field = table.fields.get(usize::from(planned.slot))?;
                 Some(crate::Type::of_field(select.table, field))
@@ -136,8 +108,8 @@ impl Evaluator<'_, '_> {
                 return Ok(false);
             }
         }
-        for Walked { condition, by_value } in walked {
-            self.frame[usize::from(select.item)] = Value::Record(select.table, record);
+        self.frame[usize::from(select.item)] = Value::Record(select.table, record);
+        for Walked { condition, by_value } in &mut plan.walked {
             let holds = match by_value {
                 None => self.is_true(condition)?,
                 Some((slot, by_value)) => {
@@ -159,27 +131,39 @@ impl Evaluator<'_, '_> {
         Ok(true)
     }
 
-    /// The conditions with their values: those for the host, and those that must be tested record by record
-    /// because of what the value turned out to be. `None`: no record passes.
-    #[allow(clippy::type_complexity, reason = "two lists")]
-    fn conditions<'s>(
-        &mut self,
-        select: &'s Select,
-    ) -> Result<Option<(Vec<Condition>, Vec<(&'s Planned, Value)>)>, Stop> {
-        let (mut conditions, mut by_record) = (Vec::new(), Vec::new());
+    /// The conditions with their values, each for what tests it best. `None`: no record passes.
+    fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
+        let mut plan = Plan::default();
+        let schema = Arc::clone(&self.cx.schema);
+        let table = schema.table(select.table);
         for planned in &select.conditions {
             let value = self.eval(&planned.value)?;
-            let schema = std::sync::Arc::clone(&self.cx.schema);
-            let field =
-                schema.table(select.table).and_then(|table| table.fields.get(usize::from(planned.slot)));
+            let field = table.and_then(|table| table.fields.get(usize::from(planned.slot)));
             match field.map_or(Known::ByRecord, |field| known(field, planned.comparison, &value)) {
-                Known::Test(test) => conditions.push(Condition { slot: usize::from(planned.slot), test }),
+                Known::Test(test) => {
+                    plan.conditions.push(Condition { slot: usize::from(planned.slot), test });
+                }
                 Known::Never => return Ok(None),
                 Known::Always => {}
-                Known::ByRecord => by_record.push((planned, value)),
+                Known::ByRecord => plan.by_record.push((planned, value)),
             }
         }
-        Ok(Some((conditions, by_record)))
+        let mut parts = Vec::new();
+        if let Some(residual) = &select.residual {
+            conjuncts(residual, &mut parts);
+        }
+        let library = self.cx.library();
+        for condition in parts {
+            let mut fixed = |expr: &Expr| self.eval(expr).ok();
+            match Compiler::new(&library, select.table, select.item, &mut fixed).kernel(condition) {
+                Some(kernel) => plan.kernels.push(kernel),
+                None => {
+                    let by_value = condition.only_field(select.item).map(|slot| (slot, ByValue::default()));
+                    plan.walked.push(Walked { condition, by_value });
+                }
+            }
+        }
+        Ok(Some(plan))
     }
 }
 
@@ -194,12 +178,30 @@ fn conjuncts<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
     }
 }
 
-/// Conditions of a `select` that are not for the host.
-struct Residual<'s> {
-    /// For blocks of records; they come first, as they cannot fail.
+/// What tests which condition of a `select`.
+#[derive(Default)]
+struct Plan<'s> {
+    /// For the host's columns and indexes.
+    conditions: Vec<Condition>,
+    /// For blocks of records, in the host as well; they come first, as they cannot fail.
     kernels: Vec<Kernel>,
+    /// Meant for the host, but for what the value turned out to be.
+    by_record: Vec<(&'s Planned, Value)>,
     /// For one record at a time.
     walked: Vec<Walked<'s>>,
+}
+
+impl Plan<'_> {
+    /// Whether the host can test everything.
+    fn is_for_host(&self) -> bool {
+        self.by_record.is_empty() && self.walked.is_empty()
+    }
+
+    /// Calls with what the host can test.
+    fn filter<T>(&self, call: impl FnOnce(&Filter<'_>) -> T) -> T {
+        let sieves: Vec<&dyn Sieve> = self.kernels.iter().map(|kernel| kernel as &dyn Sieve).collect();
+        call(&Filter { conditions: &self.conditions, sieves: &sieves })
+    }
 }
 
 struct Walked<'s> {
@@ -232,7 +234,7 @@ fn known(field: &Field, comparison: Comparison, value: &Value) -> Known {
         Comparison::Like => match (class, value) {
             (StorageClass::Text, Value::Text(text)) if text.is_empty() => Known::Always,
             (StorageClass::Text, Value::Null) => Known::Always,
-            (StorageClass::Text, Value::Text(text)) => Known::Test(Test::Like(std::sync::Arc::clone(text))),
+            (StorageClass::Text, Value::Text(text)) => Known::Test(Test::Like(Arc::clone(text))),
             _ => Known::ByRecord,
         },
         Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual => {

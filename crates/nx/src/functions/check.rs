@@ -35,7 +35,7 @@ impl Host for Still {
 
     fn reverse(&self, _: TableId, _: usize, _: RecordId, _: &mut Vec<RecordId>) {}
 
-    fn select(&self, _: TableId, _: &[Condition]) -> Vec<RecordId> {
+    fn select(&self, _: TableId, _: &Filter<'_>) -> Vec<RecordId> {
         Vec::new()
     }
 

@@ -32,11 +32,11 @@ impl Numbers {
             Self::Arithmetic(operator, sides) => {
                 let (left, right) = (sides.0.values(lanes, len), sides.1.values(lanes, len));
                 match operator {
-                    Operator::Add => left.zip(right, |a, b| operation(a, b, |a, b| a + b)),
-                    Operator::Subtract => left.zip(right, |a, b| operation(a, b, |a, b| a - b)),
-                    Operator::Multiply => left.zip(right, |a, b| operation(a, b, |a, b| a * b)),
-                    Operator::Divide => left.zip(right, |a, b| operation(a, b, |a, b| a / b)),
-                    Operator::Remainder => left.zip(right, |a, b| operation(a, b, |a, b| a % b)),
+                    Operator::Add => left.calculate(right, |a, b| a + b),
+                    Operator::Subtract => left.calculate(right, |a, b| a - b),
+                    Operator::Multiply => left.calculate(right, |a, b| a * b),
+                    Operator::Divide => left.calculate(right, |a, b| a / b),
+                    Operator::Remainder => left.calculate(right, |a, b| a % b),
                 }
             }
             // Of empty it is 0, and 0 has no sign.
@@ -86,6 +86,20 @@ impl Many<'_> {
         }
     }
 
+    /// What an operator makes of two numbers: an empty one is 0, two are empty, and what is no number is empty (§9-7).
+    /// Without a branch, so that several are worked out at once.
+    #[inline]
+    fn calculate(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
+        match (&self, &other) {
+            (_, &Self::All(b)) if !b.is_nan() => self.map(|a| or_empty(f(or_zero(a), b))),
+            (&Self::All(a), _) if !a.is_nan() => other.map(|b| or_empty(f(a, or_zero(b)))),
+            _ => self.zip(other, |a, b| {
+                let n = or_empty(f(or_zero(a), or_zero(b)));
+                if a.is_nan() & b.is_nan() { f64::NAN } else { n }
+            }),
+        }
+    }
+
     /// What `f` makes of each, in place where that can be.
     #[inline]
     fn map(self, f: impl Fn(f64) -> f64) -> Self {
@@ -121,15 +135,6 @@ impl Many<'_> {
     }
 }
 
-/// What an operator makes of two numbers: an empty one is 0, two are empty, and what is no number is empty (§9-7).
-/// Without a branch, so that several are worked out at once.
-#[inline(always)]
-fn operation(a: f64, b: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
-    let both_are_empty = a.is_nan() & b.is_nan();
-    let n = or_empty(f(or_zero(a), or_zero(b)));
-    if both_are_empty { f64::NAN } else { n }
-}
-
 #[inline(always)]
 fn or_zero(n: f64) -> f64 {
     if n.is_nan() { 0.0 } else { n }
@@ -138,5 +143,6 @@ fn or_zero(n: f64) -> f64 {
 /// The number, or empty for what is none.
 #[inline(always)]
 pub(super) fn or_empty(n: f64) -> f64 {
-    if n.is_finite() { n } else { f64::NAN }
+    // Of an infinite number this is NaN, and of the others nothing.
+    n + n * 0.0
 }

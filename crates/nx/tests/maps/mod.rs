@@ -9,7 +9,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use boobook_model::{Cell, RecordId, Schema, TableId, Value};
-use boobook_nx::{Condition, Host, HostError, RecordMeta, Test, User};
+use boobook_nx::{Filter, Host, HostError, RecordMeta, Test, User};
 
 /// Records by table and id, their fields by slot.
 pub type Records = BTreeMap<(TableId, RecordId), BTreeMap<usize, Value>>;
@@ -117,11 +117,13 @@ impl Host for Maps {
         out.extend(found.map(|((_, id), _)| *id));
     }
 
-    fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
+    fn select(&self, table: TableId, filter: &Filter<'_>) -> Vec<RecordId> {
         let found = self.records.iter().filter(|((of, _), fields)| {
-            *of == table && conditions.iter().all(|c| passes(&c.test, fields.get(&c.slot)))
+            *of == table && filter.conditions.iter().all(|c| passes(&c.test, fields.get(&c.slot)))
         });
-        found.map(|((_, id), _)| *id).collect()
+        let mut found = found.map(|((_, id), _)| *id).collect();
+        filter.sift(self, table, &mut found);
+        found
     }
 
     fn create(&mut self, table: TableId) -> Result<RecordId, HostError> {
