@@ -6,7 +6,7 @@ use boobook_model::{Cell, RecordId, Schema, TableId};
 use jiff::tz::TimeZone;
 
 use crate::{
-    Condition, Context, Host, Locale, RecordMeta, Run, RunError, RunLimits, User, Value, functions, json,
+    Context, Filter, Host, Locale, RecordMeta, Run, RunError, RunLimits, User, Value, functions, json,
 };
 
 /// A database without tables, at an instant that stands still.
