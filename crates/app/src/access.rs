@@ -22,6 +22,8 @@ pub struct TableAccess {
     pub can_delete: bool,
     /// Slots that may be read; `None`: all.
     readable: Option<Box<[bool]>>,
+    /// Slots of fields that show on a condition; `None`: none.
+    conditional: Option<Box<[bool]>>,
     /// Slots that may be written; `None`: all.
     writable: Option<Box<[bool]>>,
 }
@@ -29,21 +31,21 @@ pub struct TableAccess {
 impl TableAccess {
     pub(crate) fn new(schema: &Arc<TableSchema>, role: &Role, read_only: bool) -> Self {
         let rights = &schema.rights;
-        // Conditions of single records are not asked yet when records are read: nobody may see what one might hide.
-        let condition = schema.rest.get("canRead").and_then(|script| script.as_str());
-        let reads_on_condition = condition.is_some_and(|script| !matches!(script.trim(), "" | "0" | "true"));
         let mask = |list: fn(&Field) -> Option<&Vec<String>>| {
             let restricted =
                 !role.is_admin() && schema.fields.iter().any(|f| list(f).is_some_and(|l| !l.is_empty()));
             restricted.then(|| schema.fields.iter().map(|f| Rights::allow(list(f), role)).collect())
         };
+        let conditional = !role.is_admin() && schema.fields.iter().any(|field| has_condition(field));
         Self {
             schema: Arc::clone(schema),
-            can_read: Rights::allow(rights.read.as_ref(), role) && (role.is_admin() || !reads_on_condition),
+            can_read: Rights::allow(rights.read.as_ref(), role),
             can_write: !read_only && Rights::allow(rights.write.as_ref(), role),
             can_create: !read_only && Rights::allow(rights.create.as_ref(), role),
             can_delete: !read_only && Rights::allow(rights.delete.as_ref(), role),
             readable: mask(|f| f.rights.read.as_ref()),
+            conditional: conditional
+                .then(|| schema.fields.iter().map(|field| has_condition(field)).collect()),
             writable: mask(|f| f.rights.write.as_ref()),
         }
     }
@@ -51,6 +53,12 @@ impl TableAccess {
     /// Whether the field at a slot may be read.
     pub fn may_read(&self, slot: usize) -> bool {
         self.can_read && self.readable.as_ref().is_none_or(|mask| mask.get(slot).copied().unwrap_or(false))
+    }
+
+    /// Whether the field at a slot may be read, and of every record: no condition of the schema decides on it.
+    pub fn reads_always(&self, slot: usize) -> bool {
+        let is_conditional = |mask: &[bool]| mask.get(slot).copied().unwrap_or(false);
+        self.may_read(slot) && !self.conditional.as_deref().is_some_and(is_conditional)
     }
 
     /// Whether the field at a slot may be written, as far as the field itself says.
@@ -84,6 +92,14 @@ impl TableAccess {
             Err(AppError::Forbidden(format!("this key may not {what} table {:?}", self.schema.caption)))
         }
     }
+}
+
+fn has_condition(field: &Field) -> bool {
+    field
+        .rest
+        .get("canRead")
+        .and_then(|script| script.as_str())
+        .is_some_and(|script| !script.trim().is_empty())
 }
 
 /// The table a path names, with the role's rights in it.

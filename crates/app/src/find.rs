@@ -37,10 +37,17 @@ impl Session {
         };
         let computed = wanted.computed.iter().map(|(slot, _)| usize::from(*slot));
         for slot in wanted.select.filters.iter().map(|f| f.slot).chain(ordered).chain(computed) {
-            if !access.may_read(slot) {
+            if !access.reads_always(slot) {
                 let caption = &access.schema.fields[slot].caption;
-                return Err(AppError::Forbidden(format!("this key may not read field {caption:?}")));
+                return Err(AppError::Forbidden(format!(
+                    "this key may not read field {caption:?} of every record, so it can neither filter nor order by it"
+                )));
             }
+        }
+        let mut wanted = wanted;
+        if self.hides_records(snapshot, access.id()) && wanted.predicate.is_none() {
+            // The condition of the schema comes with every selection.
+            wanted.predicate = Some("true".into());
         }
         let is_formula = |slot: usize| access.schema.formulas().iter().any(|&s| usize::from(s) == slot);
         let by_formula = ordered.is_some_and(is_formula);
@@ -49,6 +56,7 @@ impl Session {
         }
         let finder = Finder {
             formulas: self.formulas(access, None),
+            is_admin: self.role.is_admin(),
             accesses: self.accesses(&snapshot.schema),
             snapshot: Arc::clone(snapshot),
             wanted,
@@ -65,6 +73,7 @@ impl Session {
 
 struct Finder {
     formulas: Formulas,
+    is_admin: bool,
     accesses: Accesses,
     snapshot: Arc<Snapshot>,
     wanted: Wanted,
@@ -100,6 +109,9 @@ impl Finder {
             }));
         }
         let value = self.formulas.run(&self.snapshot, library, &self.accesses, |cx| {
+            if !self.is_admin {
+                cx.restrict();
+            }
             checked.program.run(cx, Vec::new()).map_err(|error| failed(source, &error))
         })?;
         let Value::Records(_, records) = value else { return Ok(Vec::new()) };

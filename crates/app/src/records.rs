@@ -224,10 +224,18 @@ fn prepare(
 }
 
 /// What a request needs of the schema's conditions, as the records stand before it.
-fn asked_before(tx: &Tx<'_>, table: TableId, inputs: &[RecordInput]) -> Vec<(Right, RecordId)> {
+fn asked_before(
+    tx: &Tx<'_>,
+    table: TableId,
+    inputs: &[RecordInput],
+    hides_records: bool,
+) -> Vec<(Right, RecordId)> {
     let mut asked = Vec::new();
     for input in inputs {
         let Some(rid) = input.id.filter(|&rid| tx.exists(table, rid)) else { continue };
+        if hides_records {
+            asked.push((Right::Read(table), rid));
+        }
         if input.delete {
             asked.push((Right::Delete(table), rid));
             continue;
@@ -271,8 +279,10 @@ impl Transaction for RecordsTransaction {
         let table = self.prepared.1.id();
         let has_triggers = self.triggers.are_there(tx, table);
         let has_rights = self.triggers.has_rights(tx, table);
-        if has_rights {
-            self.triggers.require(tx, table, &asked_before(tx, table, &self.prepared.2.records))?;
+        let hides_records = self.triggers.hides_records(tx, table);
+        if has_rights || hides_records {
+            let asked = asked_before(tx, table, &self.prepared.2.records, hides_records);
+            self.triggers.require(tx, table, &asked)?;
         }
         let has_defaults = self.triggers.has_defaults(tx, table);
         let mut made: Vec<(RecordId, Vec<u16>)> = Vec::new();

@@ -179,7 +179,9 @@ impl Session {
     }
 
     /// Changes since a position that an answer gave, of one table or (`None`) of all the caller may read.
-    pub fn changes(&self, table: Option<&str>, asked: Sq, limit: usize) -> Result<Changes, AppError> {
+    ///
+    /// A record that the caller may not know of, or not any more, is told as deleted.
+    pub async fn changes(&self, table: Option<&str>, asked: Sq, limit: usize) -> Result<Changes, AppError> {
         let snapshot = self.snapshot();
         let limit = limit.clamp(1, self.database.limits().changes_max);
         // Below the kept deletions only the whole state is a true answer.
@@ -196,6 +198,11 @@ impl Session {
         let mut page = snapshot.changes(only, since, limit);
         let access: FxHashMap<TableId, TableAccess> = allowed.into_iter().map(|a| (a.id(), a)).collect();
         page.items.retain(|item| access.contains_key(&item.table));
+        let records = page.items.iter().map(|item| (item.table, item.rid)).collect();
+        let seen = self.seen(&snapshot, records).await?;
+        for (item, _) in page.items.iter_mut().zip(seen).filter(|(_, is_seen)| !is_seen) {
+            item.row = None;
+        }
         let is_ahead = !reset && page.seq < since;
         page.seq = position::write(page.seq, snapshot.sq_min);
         let next = if is_ahead { asked } else { page.seq };
@@ -219,6 +226,7 @@ impl Session {
         let snapshot = self.snapshot();
         let access = self.readable_table(&snapshot, table)?;
         let records = access.table(&snapshot)?;
+        self.require_seen(&snapshot, access.id(), rid).await?;
         let newest = records.last_sq(rid).ok_or(AppError::RecordNotFound { place: None })?;
         let mut current: FxHashMap<FieldId, Value> = FxHashMap::default();
         let mut last_known = None;
@@ -254,9 +262,9 @@ impl Session {
         let more = changes.len() > limit;
         changes.truncate(limit);
         for change in &mut changes {
-            change
-                .values
-                .retain(|(field, _)| access.schema.slot(*field).is_some_and(|slot| access.may_read(slot)));
+            change.values.retain(|(field, _)| {
+                access.schema.slot(*field).is_some_and(|slot| access.reads_always(slot))
+            });
         }
         Ok((access, changes, more))
     }

@@ -6,10 +6,10 @@ use boobook_model::{RecordId, Schema, TableId, Value as Stored};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Host, Library, Locale, RunError, RunErrorKind, Value,
+    Host, Library, Locale, Right, RunError, RunErrorKind, Value,
     eval::{EVAL_DEPTH_MAX, stored},
     ir::{FieldAt, Program},
-    library::{FieldAtKey, Guard, Right, Trigger},
+    library::{FieldAtKey, Trigger},
     regex::RegexCache,
 };
 
@@ -62,6 +62,12 @@ pub struct Context<'h> {
     bytes: u64,
     depth: u32,
     memo: FxHashMap<(FieldAt, RecordId), Value>,
+    /// Conditions of the schema decide what it may read.
+    pub(crate) is_restricted: bool,
+    /// Scripts of the schema under way, which need not ask.
+    pub(crate) trusted: u32,
+    /// Records that conditions were asked about.
+    pub(crate) seen: FxHashMap<(TableId, RecordId), bool>,
     pub(crate) regexes: RegexCache,
     /// Triggers under way, with their records.
     triggers: Vec<(Trigger, RecordId)>,
@@ -89,9 +95,18 @@ impl<'h> Context<'h> {
             bytes: 0,
             depth: 0,
             memo: FxHashMap::default(),
+            is_restricted: false,
+            trusted: 0,
+            seen: FxHashMap::default(),
             regexes: RegexCache::default(),
             triggers: Vec::new(),
         }
+    }
+
+    /// After a write what was worked out before may not hold any more.
+    fn forget(&mut self) {
+        self.memo.clear();
+        self.seen.clear();
     }
 
     /// The scripts of the schema.
@@ -156,7 +171,7 @@ impl<'h> Context<'h> {
             return Ok(Value::Null);
         }
         self.step(1)?;
-        let value = match program.run(self, vec![Value::Record(table, record)]) {
+        let value = match self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)])) {
             Ok(value) => value,
             Err(error) if error.is_of_run() => return Err(error),
             Err(_) => Value::Null,
@@ -167,32 +182,16 @@ impl<'h> Context<'h> {
         Ok(value)
     }
 
-    /// What the formula in a slot of a record comes to; empty where it fails.
+    /// What the formula in a slot of a record comes to, empty where it fails; or the many side of a relation.
     pub fn computed(&mut self, table: TableId, record: RecordId, slot: u16) -> Result<Value, RunError> {
-        self.formula(table, record, FieldAt { table, slot })
-    }
-
-    /// Whether the schema's condition, if there is one, allows something with a record. One that fails does not (§6.3).
-    pub fn allows(&mut self, right: Right, table: TableId, record: RecordId) -> Result<bool, RunError> {
-        let program = match self.library.guard(right) {
-            None => return Ok(true),
-            Some(Guard::Broken) => return Ok(false),
-            Some(Guard::Condition(program)) => program,
-        };
-        self.step(1)?;
-        match program.run(self, vec![Value::Record(table, record)]) {
-            Ok(value) => Ok(value.is_true()),
-            Err(error) if error.is_of_run() => Err(error),
-            Err(_) => Ok(false),
+        let field = self.schema.table(table).and_then(|of| of.fields.get(usize::from(slot)));
+        match field.and_then(|field| field.target.zip(field.pair)) {
+            Some((target, pair)) => {
+                let linked = self.linked(record, target, pair)?;
+                Ok(if linked.item_count() == 0 { Value::Null } else { linked })
+            }
+            None => self.formula(table, record, FieldAt { table, slot }),
         }
-    }
-
-    /// As [`Self::allows`], as an error. What triggers do they do with the rights of who made them.
-    pub(crate) fn require(&mut self, right: Right, table: TableId, record: RecordId) -> Result<(), RunError> {
-        if !self.triggers.is_empty() || self.allows(right, table, record)? {
-            return Ok(());
-        }
-        Err(RunError::other(right.refusal(&self.schema, record)))
     }
 
     /// Gives a new record the defaults of its fields but those `given` (§6.3). One that fails or does not fit the
@@ -202,7 +201,7 @@ impl<'h> Context<'h> {
         let schema = Arc::clone(&self.schema);
         for (slot, program) in defaults.iter().filter(|(slot, _)| !given.contains(slot)) {
             self.step(1)?;
-            let value = match program.run(self, vec![Value::Record(table, record)]) {
+            let value = match self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)])) {
                 Ok(value) => value,
                 Err(error) if error.is_of_run() => return Err(error),
                 Err(_) => continue,
@@ -210,7 +209,7 @@ impl<'h> Context<'h> {
             let field = schema.table(table).and_then(|table| table.fields.get(usize::from(*slot)));
             let stored = field.and_then(|field| stored(field, &value).ok().flatten());
             if stored.is_some() {
-                self.memo.clear();
+                self.forget();
                 self.host.trigger(true);
                 let outcome = self.host.set(table, record, usize::from(*slot), stored);
                 self.host.trigger(false);
@@ -222,7 +221,7 @@ impl<'h> Context<'h> {
 
     /// Makes a record and sets off what happens then.
     pub(crate) fn create(&mut self, table: TableId) -> Result<RecordId, RunError> {
-        self.memo.clear();
+        self.forget();
         let record = self.host.create(table)?;
         self.defaults(table, record, &[])?;
         self.require(Right::Create(table), table, record)?;
@@ -240,14 +239,14 @@ impl<'h> Context<'h> {
     ) -> Result<(), RunError> {
         self.require(Right::Write(table), table, record)?;
         self.require(Right::WriteField(FieldAtKey(table, at.slot)), table, record)?;
-        self.memo.clear();
+        self.forget();
         self.host.set(table, record, usize::from(at.slot), value)?;
         self.updated(table, record, &[at.slot])
     }
 
     pub(crate) fn delete(&mut self, table: TableId, record: RecordId) -> Result<(), RunError> {
         self.require(Right::Delete(table), table, record)?;
-        self.memo.clear();
+        self.forget();
         self.host.delete(table, record)?;
         Ok(())
     }
@@ -286,7 +285,7 @@ impl<'h> Context<'h> {
         self.step(1)?;
         self.triggers.push((trigger, record));
         self.host.trigger(true);
-        let outcome = program.run(self, vec![Value::Record(table, record)]);
+        let outcome = self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)]));
         self.host.trigger(false);
         self.triggers.pop();
         outcome.map(|_| ())

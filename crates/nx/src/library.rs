@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use boobook_model::{JsonMap, RecordId, Schema, TableId, TableSchema};
+use boobook_model::{JsonMap, Schema, TableId, TableSchema};
 use boobook_nx_syntax::{
     Diagnostic,
     ast::{Block, Expr as Ast, ExprKind, Name, Select, Statement, StatementKind},
@@ -14,9 +14,10 @@ use boobook_nx_syntax::{
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Effect, Form, Type,
+    Effect, Form, Right, Type,
     check::{Checked, Scope, check, codes},
     ir::{FieldAt, Program, UserFunction},
+    rights::Guard,
 };
 
 /// Formulas may build on formulas that build on formulas so far.
@@ -44,19 +45,6 @@ pub enum Trigger {
     Updated(TableId),
 }
 
-/// What a condition in the schema allows or not (§6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Right {
-    /// `canWrite` of a table.
-    Write(TableId),
-    /// `canCreate` of a table; `this` is the new record.
-    Create(TableId),
-    /// `canDelete` of a table.
-    Delete(TableId),
-    /// `canWrite` of a field.
-    WriteField(FieldAtKey),
-}
-
 /// [`FieldAt`] with an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldAtKey(pub TableId, pub u16);
@@ -66,32 +54,6 @@ pub(crate) type Defaults = Arc<[(u16, Arc<Program>)]>;
 
 /// Keys of a field that hold its default value as a script; the vendor's documents name both.
 const DEFAULT_KEYS: [&str; 2] = ["default", "defaultValue"];
-
-/// The condition of a [`Right`].
-#[derive(Clone, Debug)]
-pub(crate) enum Guard {
-    Condition(Arc<Program>),
-    /// It does not compile, so that it allows nothing.
-    Broken,
-}
-
-impl Right {
-    /// What to tell somebody whom a condition does not allow something.
-    pub fn refusal(self, schema: &Schema, record: RecordId) -> String {
-        let (table, what, key) = match self {
-            Self::Write(table) => (table, format!("record {record} cannot be changed"), "canWrite"),
-            Self::Create(table) => (table, "such a record cannot be made".to_owned(), "canCreate"),
-            Self::Delete(table) => (table, format!("record {record} cannot be deleted"), "canDelete"),
-            Self::WriteField(FieldAtKey(table, slot)) => {
-                let field = schema.table(table).and_then(|table| table.fields.get(usize::from(slot)));
-                let caption = field.map_or("", |field| &*field.caption);
-                (table, format!("field {caption:?} of record {record} cannot be changed"), "canWrite")
-            }
-        };
-        let caption = schema.table(table).map_or("", |table| &*table.caption);
-        format!("{what}: a condition of table {caption:?} does not allow it ({key})")
-    }
-}
 
 #[derive(Debug)]
 struct Formula {
@@ -147,6 +109,7 @@ impl Library {
                 }
             }
             for (key, right) in [
+                ("canRead", Right::Read(table.id)),
                 ("canWrite", Right::Write(table.id)),
                 ("canCreate", Right::Create(table.id)),
                 ("canDelete", Right::Delete(table.id)),
@@ -162,9 +125,11 @@ impl Library {
                     of_table
                         .extend(script.filter(|_| field.is_stored()).map(|program| (slot as u16, program)));
                 }
-                let right = Right::WriteField(FieldAtKey(table.id, slot as u16));
-                if let Some(condition) = formulas.condition(&field.rest, "canWrite", table.id, &place) {
-                    rights.insert(right, condition);
+                let at = FieldAtKey(table.id, slot as u16);
+                for (key, right) in [("canRead", Right::ReadField(at)), ("canWrite", Right::WriteField(at))] {
+                    if let Some(condition) = formulas.condition(&field.rest, key, table.id, &place) {
+                        rights.insert(right, condition);
+                    }
                 }
                 if let Some(program) =
                     formulas.script(&field.rest, "afterUpdate", table.id, &place, Effect::Writes)
@@ -264,10 +229,28 @@ impl Library {
 
     /// Whether writing a table's records rests on conditions.
     pub fn has_rights(&self, table: TableId) -> bool {
-        self.rights.keys().any(|right| match right {
-            Right::Write(at) | Right::Create(at) | Right::Delete(at) => *at == table,
-            Right::WriteField(FieldAtKey(at, _)) => *at == table,
-        })
+        self.rights.keys().any(|right| !right.is_to_read() && right.table() == table)
+    }
+
+    /// Whether reading any records rests on conditions.
+    pub fn has_read_rights(&self) -> bool {
+        self.rights.keys().any(|right| right.is_to_read())
+    }
+
+    /// Whether reading a table's records, as a whole, rests on a condition.
+    pub fn hides_records(&self, table: TableId) -> bool {
+        self.rights.contains_key(&Right::Read(table))
+    }
+
+    /// The fields of a table that show only on conditions, ascending.
+    pub fn hidden_fields(&self, table: TableId) -> Vec<u16> {
+        let of_table = self.rights.keys().filter_map(|right| match right {
+            Right::ReadField(FieldAtKey(at, slot)) if *at == table => Some(*slot),
+            _ => None,
+        });
+        let mut slots: Vec<u16> = of_table.collect();
+        slots.sort_unstable();
+        slots
     }
 
     /// Whether a table's records do anything by themselves when they change.

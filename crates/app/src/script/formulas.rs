@@ -8,10 +8,10 @@ use std::{
 
 use boobook_engine::{Row, Snapshot};
 use boobook_model::{Principal, RecordId, Role, Schema, TableId};
-use boobook_nx::{Context, Library, Locale, Value, json};
+use boobook_nx::{Context, Library, Locale, RunError, Value, json};
 use tokio::sync::oneshot;
 
-use super::{Accesses, Runner, ScriptError, limits, snapshot::Reader};
+use super::{Accesses, Runner, limits, refused, snapshot::Reader};
 use crate::{AppError, Database, app::Inner};
 
 /// The formulas of one table that an answer shows. Owns what it needs, so that a stream can take it along.
@@ -25,10 +25,15 @@ pub struct Formulas {
     pub(crate) slots: Arc<[u16]>,
 }
 
-/// Values of formulas for some records, in their order.
+/// Values of formulas for some records, in their order; and what the caller may see of them, where conditions of the
+/// schema decide on that.
 #[derive(Debug, Default)]
 pub struct Computed {
     slots: Arc<[u16]>,
+    /// Fields that show on a condition.
+    conditional: Vec<u16>,
+    /// Whether they do, as many for each record as there are such fields.
+    shows: Vec<bool>,
     /// As many for each record as there are slots.
     pub(crate) values: Vec<Value>,
     /// What captions and languages the values are written in.
@@ -39,6 +44,16 @@ impl Computed {
     /// Which of a record's computed values belongs to a slot.
     pub fn position(&self, slot: usize) -> Option<usize> {
         self.slots.iter().position(|&known| usize::from(known) == slot)
+    }
+
+    /// Which of the conditions on fields is the one of a slot.
+    pub fn condition(&self, slot: usize) -> Option<usize> {
+        self.conditional.iter().position(|&known| usize::from(known) == slot)
+    }
+
+    /// Whether the field of a condition shows of the record that came as number `record`.
+    pub fn shows(&self, record: usize, condition: usize) -> bool {
+        self.shows.get(record * self.conditional.len() + condition).copied().unwrap_or(false)
     }
 
     /// The value at a position of the record that came as number `record`.
@@ -68,7 +83,7 @@ impl Computed {
 impl Formulas {
     /// Computes them for rows of a state. Runs on a thread of scripts, not on the caller's.
     pub async fn compute(&self, snapshot: &Arc<Snapshot>, rows: &[Row]) -> Result<Computed, AppError> {
-        if self.slots.is_empty() || rows.is_empty() {
+        if rows.is_empty() || (self.slots.is_empty() && !self.has_conditions(snapshot)) {
             return Ok(Computed::default());
         }
         let mut records = Vec::with_capacity(rows.len());
@@ -90,30 +105,63 @@ impl Formulas {
         snapshot: &Snapshot,
         records: &[RecordId],
     ) -> Result<Computed, AppError> {
-        if self.slots.is_empty() || records.is_empty() {
+        if records.is_empty() || (self.slots.is_empty() && !self.has_conditions(snapshot)) {
             return Ok(Computed::default());
         }
         let library = self.database.library(&snapshot.schema);
-        let mut values = Vec::with_capacity(records.len() * self.slots.len());
+        let conditions = if self.role.is_admin() { None } else { self.conditions(snapshot, &library) };
+        let (conditional, linked) = conditions.unwrap_or_default();
+        let mut slots = self.slots.to_vec();
+        slots.extend(linked);
+        let mut values = Vec::with_capacity(records.len() * slots.len());
+        let mut shows = Vec::with_capacity(records.len() * conditional.len());
         // Formulas read with the rights of who made them; the field's own rights guard what they come to.
         let accesses = Accesses::new(&snapshot.schema, &Role::admin(), true);
         let outcome = self.run(snapshot, library, &accesses, |cx| {
+            if !self.role.is_admin() {
+                cx.restrict();
+            }
+            let failed = |record: RecordId, slot: u16, error: RunError| {
+                let field = snapshot.schema.table(self.table).and_then(|t| t.fields.get(usize::from(slot)));
+                let caption = field.map_or("", |field| &*field.caption);
+                refused(format!("formula {caption:?} of record {record}: {error}"))
+            };
             for &record in records {
-                for &slot in self.slots.iter() {
-                    values.push(cx.computed(self.table, record, slot).map_err(|error| {
-                        let field =
-                            snapshot.schema.table(self.table).and_then(|t| t.fields.get(usize::from(slot)));
-                        let caption = field.map_or("", |field| &*field.caption);
-                        let message = format!("formula {caption:?} of record {record}: {error}");
-                        AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false })
-                    })?);
+                for &slot in &slots {
+                    let value = cx.computed(self.table, record, slot);
+                    values.push(value.map_err(|error| failed(record, slot, error))?);
+                }
+                for &slot in &conditional {
+                    let is_shown = cx.shows(self.table, record, slot);
+                    shows.push(is_shown.map_err(|error| failed(record, slot, error))?);
                 }
             }
             Ok(())
         });
         outcome?;
         let words = Some((Arc::clone(&snapshot.schema), limits::locale(&snapshot.schema)));
-        Ok(Computed { slots: Arc::clone(&self.slots), values, words })
+        Ok(Computed { slots: slots.into(), conditional, shows, values, words })
+    }
+
+    /// Whether an answer of these records takes a look at conditions of the schema.
+    fn has_conditions(&self, snapshot: &Snapshot) -> bool {
+        !self.role.is_admin() && self.conditions(snapshot, &self.database.library(&snapshot.schema)).is_some()
+    }
+
+    /// Fields of the table that show on a condition, and links from tables whose records do.
+    fn conditions(&self, snapshot: &Snapshot, library: &Library) -> Option<(Vec<u16>, Vec<u16>)> {
+        if !library.has_read_rights() {
+            return None;
+        }
+        let conditional = library.hidden_fields(self.table);
+        let mut linked = Vec::new();
+        for (slot, field) in snapshot.schema.table(self.table)?.fields.iter().enumerate() {
+            let is_link = !field.is_stored() && field.pair.is_some();
+            if is_link && field.target.is_some_and(|target| library.hides_records(target)) {
+                linked.push(slot as u16);
+            }
+        }
+        (!conditional.is_empty() || !linked.is_empty()).then_some((conditional, linked))
     }
 
     /// Runs something over a state within the limits of scripts that read.

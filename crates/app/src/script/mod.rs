@@ -6,6 +6,7 @@ mod limits;
 #[cfg(test)]
 mod oracle;
 mod overlay;
+mod reading;
 mod snapshot;
 mod threads;
 mod transaction;
@@ -17,7 +18,7 @@ use std::{
 };
 
 use boobook_engine::Snapshot;
-use boobook_model::{DatabaseId, Principal, Role, Schema, Sq};
+use boobook_model::{DatabaseId, Principal, Role, Schema, Sq, TableId};
 use boobook_nx::{Checked, Context, Effect, Library, Reference, RunError, json};
 use boobook_nx_syntax::{Diagnostic, line_column};
 use tokio::sync::oneshot;
@@ -76,6 +77,8 @@ pub struct ScriptProblem {
 
 /// Who runs a script: what it may see of the workspace.
 pub(crate) struct Runner {
+    /// It reads whatever conditions of the schema say.
+    pub(crate) is_admin: bool,
     pub(crate) user: boobook_nx::User,
     pub(crate) users: Vec<boobook_nx::User>,
     pub(crate) team: String,
@@ -110,7 +113,7 @@ impl Runner {
         });
         // A key may act in a lesser role than its user has.
         user.roles = vec![role.as_str().into()];
-        Self { user, users, team, database: database.to_owned() }
+        Self { is_admin: role.is_admin(), user, users, team, database: database.to_owned() }
     }
 }
 
@@ -166,13 +169,17 @@ impl Session {
     /// The formulas of a table among some columns (`None`: all).
     pub fn formulas(&self, access: &TableAccess, columns: Option<&[u16]>) -> Formulas {
         let shown = |slot: &u16| columns.is_none_or(|columns| columns.contains(slot));
+        self.formulas_of(access.id(), access.schema.formulas().iter().copied().filter(shown).collect())
+    }
+
+    fn formulas_of(&self, table: TableId, slots: Arc<[u16]>) -> Formulas {
         Formulas {
             app: Arc::clone(&self.app),
             database: Arc::clone(&self.database),
             principal: Arc::clone(&self.principal),
             role: self.role.clone(),
-            table: access.id(),
-            slots: access.schema.formulas().iter().copied().filter(shown).collect(),
+            table,
+            slots,
         }
     }
 
@@ -233,6 +240,7 @@ fn read(
             is_syntax: false,
         }));
     }
+    let is_admin = runner.is_admin;
     let mut reader = snapshot::Reader::new(snapshot, accesses, runner, host);
     #[expect(clippy::disallowed_methods, reason = "how long a script runs is no part of what it computes")]
     let started = Instant::now();
@@ -240,6 +248,9 @@ fn read(
     let is_time_up = || started.elapsed() > time_max;
     let locale = limits::locale(&snapshot.schema);
     let mut cx = Context::new(&mut reader, Arc::clone(library), locale.clone(), limits.run(), &is_time_up);
+    if !is_admin {
+        cx.restrict();
+    }
     let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
     let mut out = String::new();
     if request.captions {
@@ -312,6 +323,11 @@ fn does_not_compile(source: &str, diagnostic: &Diagnostic) -> ScriptError {
         None => diagnostic.message.clone(),
     };
     ScriptError { message, line: Some(line), column: Some(column), is_syntax: true }
+}
+
+/// A script of the schema that does not let a request be.
+pub(crate) fn refused(message: String) -> AppError {
+    AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false })
 }
 
 pub(crate) fn failed(source: &str, error: &RunError) -> AppError {

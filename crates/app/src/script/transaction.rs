@@ -63,6 +63,9 @@ impl Transaction for ScriptTransaction {
         let is_time_up = || started.elapsed() > time_max;
         let run = self.limits().run();
         let mut cx = Context::new(&mut overlay, library, locale.clone(), run, &is_time_up);
+        if !self.role.is_admin() {
+            cx.restrict();
+        }
         let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
         if !cx.deferred.is_empty() {
             return Err(AppError::Script(ScriptError {

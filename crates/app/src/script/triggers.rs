@@ -10,7 +10,7 @@ use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
 use boobook_nx::{Context, Right};
 
-use super::{Accesses, Computed, Formulas, Runner, ScriptError, limits, overlay::Overlay};
+use super::{Accesses, Computed, Formulas, Runner, limits, overlay::Overlay, refused};
 use crate::{AppError, Database, TableAccess, app::Inner};
 
 /// What triggers of a write need. Cheap to make: nothing is looked up before there is a trigger.
@@ -38,9 +38,6 @@ impl Triggers {
         access: &TableAccess,
         rids: &[Option<RecordId>],
     ) -> Computed {
-        if access.schema.formulas().is_empty() {
-            return Computed::default();
-        }
         let table = snapshot.table(access.id());
         let is_there = |rid: &RecordId| table.is_some_and(|table| table.row(*rid).is_some());
         let records: Vec<RecordId> = rids.iter().filter_map(|rid| *rid).filter(is_there).collect();
@@ -82,6 +79,11 @@ impl Triggers {
         self.database.library(tx.schema()).has_rights(table)
     }
 
+    /// Whether conditions decide on which records of a table the caller knows.
+    pub(crate) fn hides_records(&self, tx: &Tx<'_>, table: TableId) -> bool {
+        !self.role.is_admin() && self.database.library(tx.schema()).hides_records(table)
+    }
+
     /// Whether new records of a table begin with any values.
     pub(crate) fn has_defaults(&self, tx: &Tx<'_>, table: TableId) -> bool {
         self.database.library(tx.schema()).has_defaults(table)
@@ -115,7 +117,10 @@ impl Triggers {
             for &(right, record) in asked {
                 let allowed = cx.allows(right, table, record);
                 if !allowed.map_err(|error| refused(format!("a condition of record {record}: {error}")))? {
-                    return Err(AppError::Forbidden(right.refusal(&schema, record)));
+                    return Err(match right {
+                        Right::Read(_) => AppError::RecordNotFound { place: None },
+                        right => AppError::Forbidden(right.refusal(&schema, record)),
+                    });
                 }
             }
             Ok(())
@@ -143,8 +148,4 @@ impl Triggers {
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
         work(&mut cx)
     }
-}
-
-fn refused(message: String) -> AppError {
-    AppError::Script(ScriptError { message, line: None, column: None, is_syntax: false })
 }

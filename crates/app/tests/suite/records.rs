@@ -124,7 +124,7 @@ async fn concurrent_writers_get_one_order() {
     all.dedup();
     assert_eq!(all.len(), distinct, "no two transactions share a sequence");
     let s = w.session().await;
-    let changes = s.changes(Some("Kunden"), Sq(0), 100_000).unwrap();
+    let changes = s.changes(Some("Kunden"), Sq(0), 100_000).await.unwrap();
     assert_eq!(changes.page.items.len(), 1600);
     assert!(changes.page.items.windows(2).all(|w| w[0].sq < w[1].sq));
 }

@@ -29,7 +29,7 @@ async fn sq_min(w: &Workspace) -> Sq {
 }
 
 async fn changes(w: &Workspace, since: Sq, limit: usize) -> Changes {
-    w.session().await.changes(None, since, limit).unwrap()
+    w.session().await.changes(None, since, limit).await.unwrap()
 }
 
 /// Records as the change feed has them: id, and whether it is gone.

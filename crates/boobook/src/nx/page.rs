@@ -122,6 +122,6 @@ mod tests {
         let count = groups().into_iter().flat_map(|group| group.entries).find(|e| e.name == "cnt").unwrap();
         let text = entry(&count);
         assert!(text.starts_with("cnt(any) → number\n"), "{text}");
-        assert!(text.contains("Also called `count`.") && text.contains("cnt([])        // 0"), "{text}");
+        assert!(text.contains("Also called\n`count`.") && text.contains("cnt([])          // 0"), "{text}");
     }
 }

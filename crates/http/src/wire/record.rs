@@ -49,6 +49,8 @@ struct Column<'a> {
     field: &'a Field,
     key: &'a [u8],
     source: Source,
+    /// It shows only on a condition: which of those that were asked.
+    condition: Option<usize>,
 }
 
 enum Source {
@@ -73,13 +75,15 @@ impl<'a> RecordWriter<'a> {
             let field: &'a Field = schema.fields.get(slot as usize)?;
             let source = if field.is_stored() {
                 Source::Stored
-            } else if let Some((table, slot)) = other_side(snapshot, field) {
-                Source::Reverse(table, slot)
+            } else if let Some(position) = computed.position(usize::from(slot)) {
+                Source::Computed(position)
             } else {
-                Source::Computed(computed.position(usize::from(slot))?)
+                let (table, slot) = other_side(snapshot, field)?;
+                Source::Reverse(table, slot)
             };
+            let condition = computed.condition(usize::from(slot));
             let key = if style.by_id { field.id_json() } else { field.name_json() };
-            Some(Column { slot: slot as usize, field, key, source })
+            Some(Column { slot: slot as usize, field, key, source, condition })
         };
         Self {
             snapshot,
@@ -100,6 +104,9 @@ impl<'a> RecordWriter<'a> {
         out.extend_from_slice(b",\"fields\":{");
         let start = out.len();
         for column in &self.columns {
+            if column.condition.is_some_and(|condition| !self.computed.shows(self.written, condition)) {
+                continue;
+            }
             match column.source {
                 Source::Stored => {
                     let cell = self.table.cell(column.slot, row);

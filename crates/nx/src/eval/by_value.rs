@@ -11,6 +11,8 @@ const JUDGED_AT: usize = 1 << 14;
 /// What a condition came to, by the value of its field.
 #[derive(Debug, Default)]
 pub(super) struct ByValue {
+    /// The field; `None`: it depends on more than one.
+    pub(super) slot: Option<u16>,
     texts: FxHashMap<Box<str>, bool>,
     others: FxHashMap<u64, bool>,
     empty: Option<bool>,
@@ -28,6 +30,10 @@ pub(super) enum Key {
 }
 
 impl ByValue {
+    pub(super) fn of(slot: Option<u16>) -> Self {
+        Self { slot, ..Self::default() }
+    }
+
     /// What the condition came to for a value, or what to [`Self::note`] once it is known.
     pub(super) fn find(&mut self, cell: Cell<'_>) -> Result<bool, Key> {
         if self.is_useless {

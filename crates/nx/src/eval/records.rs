@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_model::{Cell, RecordId, TableId};
+use boobook_model::{Cell, FieldId, RecordId, TableId};
 
 use super::{Evaluator, Outcome, Stop};
 use crate::{
@@ -17,12 +17,24 @@ impl Evaluator<'_, '_> {
         match kind {
             Kind::Field(of, at) => {
                 let of = self.eval(of)?;
-                let value = |this: &mut Self, table, record| Ok(field(this.cx, table, record, *at, ty.base));
+                let value = |this: &mut Self, table, record| {
+                    Ok(if this.cx.shows(table, record, at.slot)? {
+                        field(this.cx, table, record, *at, ty.base)
+                    } else {
+                        Value::Null
+                    })
+                };
                 self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
             }
             Kind::Formula(of, at) => {
                 let of = self.eval(of)?;
-                let value = |this: &mut Self, table, record| Ok(this.cx.formula(table, record, *at)?);
+                let value = |this: &mut Self, table, record| {
+                    Ok(if this.cx.shows(table, record, at.slot)? {
+                        this.cx.formula(table, record, *at)?
+                    } else {
+                        Value::Null
+                    })
+                };
                 self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
             }
             Kind::Reverse(of, at) => {
@@ -82,7 +94,7 @@ impl Evaluator<'_, '_> {
         mut value: impl FnMut(&mut Self, TableId, RecordId) -> Outcome,
     ) -> Outcome {
         let mut one = |this: &mut Self, of: &Value| match of {
-            Value::Record(table, record) => value(this, *table, *record),
+            Value::Record(table, record) if this.cx.sees(*table, *record)? => value(this, *table, *record),
             _ => Ok(Value::Null),
         };
         if !of.is_array() {
@@ -110,6 +122,7 @@ impl Evaluator<'_, '_> {
         }
         self.cx.step(found.len() as u64)?;
         self.cx.charge(found.len() * 4)?;
+        self.cx.retain_seen(at.table, &mut found)?;
         Ok(Value::Records(at.table, found.into()))
     }
 
@@ -307,24 +320,34 @@ impl Context<'_> {
         let schema = Arc::clone(&self.schema);
         let Some(at) = schema.table(table) else { return Ok(Value::Null) };
         let Some(slot) = crate::names::field_slot(at, name) else { return Ok(Value::Null) };
-        if !self.host.may_read(table, slot) {
+        let place = FieldAt { table, slot: slot as u16 };
+        if !self.host.may_read(table, slot)
+            || !self.sees(table, record)?
+            || !self.shows(table, record, place.slot)?
+        {
             return Ok(Value::Null);
         }
         let field_schema = &at.fields[slot];
-        let place = FieldAt { table, slot: slot as u16 };
         if field_schema.is_stored() {
             return Ok(field(self, table, record, place, Type::of_field(table, field_schema).base));
         }
         match field_schema.target.zip(field_schema.pair) {
-            Some((target, pair)) => {
-                let Some(slot) = schema.table(target).and_then(|t| t.slot(pair)) else {
-                    return Ok(Value::Null);
-                };
-                let mut found = Vec::new();
-                self.host.reverse(target, slot, record, &mut found);
-                Ok(Value::Records(target, found.into()))
-            }
+            Some((target, pair)) => self.linked(record, target, pair),
             None => self.formula(table, record, place),
         }
+    }
+
+    /// The many side of a relation: records of `target` whose field `pair` refers to a record.
+    pub(crate) fn linked(
+        &mut self,
+        record: RecordId,
+        target: TableId,
+        pair: FieldId,
+    ) -> Result<Value, RunError> {
+        let Some(slot) = self.schema.table(target).and_then(|t| t.slot(pair)) else { return Ok(Value::Null) };
+        let mut found = Vec::new();
+        self.host.reverse(target, slot, record, &mut found);
+        self.retain_seen(target, &mut found)?;
+        Ok(Value::Records(target, found.into()))
     }
 }

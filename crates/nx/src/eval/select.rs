@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use boobook_model::{Field, RecordId, Sieve, StorageClass, Value as Stored};
+use boobook_model::{Field, RecordId, Sieve, StorageClass, TableId, Value as Stored};
 
 use super::{Evaluator, Outcome, Stop, by_value::ByValue};
 use crate::{
-    Condition, Filter, Summary, Test, Value,
+    Condition, FieldAtKey, Filter, Right, Summary, Test, Value,
     ir::{Aggregate, Comparison, Expr, FieldAt, Kind, Known, Planned, Select},
     kernel::{Compiler, Kernel},
+    rights::Guard,
 };
 
 impl Evaluator<'_, '_> {
@@ -39,7 +40,11 @@ impl Evaluator<'_, '_> {
                 let Some(mut plan) = self.plan(select)? else {
                     return Ok(aggregated(which, &Summary::of(&[])));
                 };
-                if plan.is_for_host() {
+                let shows_always = {
+                    let right = Right::ReadField(FieldAtKey(at.table, at.slot));
+                    self.cx.read_guard(right).is_none()
+                };
+                if plan.is_for_host() && shows_always {
                     self.cx.step(1)?;
                     plan.filter(|filter| self.cx.host.summary(at.table, filter, usize::from(at.slot)))
                 } else {
@@ -66,6 +71,13 @@ impl Evaluator<'_, '_> {
         self.cx.step(1 + records.len() as u64 / 16)?;
         let mut numbers = Vec::with_capacity(records.len());
         self.cx.host.numbers(at.table, usize::from(at.slot), records, &mut numbers);
+        if self.cx.reads_by_record(at) {
+            for (number, &record) in numbers.iter_mut().zip(records) {
+                if !self.cx.sees(at.table, record)? || !self.cx.shows(at.table, record, at.slot)? {
+                    *number = f64::NAN;
+                }
+            }
+        }
         Ok(Summary::of(&numbers))
     }
 
@@ -96,6 +108,12 @@ impl Evaluator<'_, '_> {
     }
 
     fn passes(&mut self, select: &Select, plan: &mut Plan<'_>, record: RecordId) -> Result<bool, Stop> {
+        if let Some(guard) = &mut plan.guard {
+            let is_seen = |this: &mut Self| Ok(this.cx.sees(select.table, record)?);
+            if !self.by_value(select.table, record, guard, is_seen)? {
+                return Ok(false);
+            }
+        }
         for (planned, value) in &plan.by_record {
             let at = FieldAt { table: select.table, slot: planned.slot };
             let ty = self.cx.schema.table(select.table).and_then(|table| {
@@ -103,27 +121,18 @@ impl Evaluator<'_, '_> {
                 Some(crate::Type::of_field(select.table, field))
             });
             let base = ty.map_or(crate::Base::Any, |ty| ty.base);
-            let left = super::records::field(self.cx, select.table, record, at, base);
+            let left = if self.cx.shows(select.table, record, planned.slot)? {
+                super::records::field(self.cx, select.table, record, at, base)
+            } else {
+                Value::Null
+            };
             if !crate::compare::holds(self.cx, planned.comparison, &left, value) {
                 return Ok(false);
             }
         }
         self.frame[usize::from(select.item)] = Value::Record(select.table, record);
         for Walked { condition, by_value } in &mut plan.walked {
-            let holds = match by_value {
-                None => self.is_true(condition)?,
-                Some((slot, by_value)) => {
-                    let cell = self.cx.host.cell(select.table, record, usize::from(*slot));
-                    match by_value.find(cell) {
-                        Ok(known) => known,
-                        Err(key) => {
-                            let holds = self.is_true(condition)?;
-                            by_value.note(key, holds);
-                            holds
-                        }
-                    }
-                }
-            };
+            let holds = self.by_value(select.table, record, by_value, |this| this.is_true(condition))?;
             if !holds {
                 return Ok(false);
             }
@@ -131,21 +140,44 @@ impl Evaluator<'_, '_> {
         Ok(true)
     }
 
+    /// What a condition that depends on one field came to for the same value, else what it comes to.
+    fn by_value(
+        &mut self,
+        table: TableId,
+        record: RecordId,
+        by_value: &mut ByValue,
+        evaluate: impl FnOnce(&mut Self) -> Result<bool, Stop>,
+    ) -> Result<bool, Stop> {
+        let Some(slot) = by_value.slot else { return evaluate(self) };
+        match by_value.find(self.cx.host.cell(table, record, usize::from(slot))) {
+            Ok(known) => Ok(known),
+            Err(key) => {
+                let holds = evaluate(self)?;
+                by_value.note(key, holds);
+                Ok(holds)
+            }
+        }
+    }
+
     /// The conditions with their values, each for what tests it best. `None`: no record passes.
     fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
         let mut plan = Plan::default();
+        if !self.guard(select.table, &mut plan) {
+            return Ok(None);
+        }
+        let hidden = self.cx.hidden_fields(select.table);
         let schema = Arc::clone(&self.cx.schema);
         let table = schema.table(select.table);
         for planned in &select.conditions {
             let value = self.eval(&planned.value)?;
             let field = table.and_then(|table| table.fields.get(usize::from(planned.slot)));
             match field.map_or(Known::ByRecord, |field| known(field, planned.comparison, &value)) {
-                Known::Test(test) => {
+                Known::Test(test) if !hidden.contains(&planned.slot) => {
                     plan.conditions.push(Condition { slot: usize::from(planned.slot), test });
                 }
                 Known::Never => return Ok(None),
                 Known::Always => {}
-                Known::ByRecord => plan.by_record.push((planned, value)),
+                Known::Test(_) | Known::ByRecord => plan.by_record.push((planned, value)),
             }
         }
         let mut parts = Vec::new();
@@ -155,15 +187,37 @@ impl Evaluator<'_, '_> {
         let library = self.cx.library();
         for condition in parts {
             let mut fixed = |expr: &Expr| self.eval(expr).ok();
-            match Compiler::new(&library, select.table, select.item, &mut fixed).kernel(condition) {
+            let compiler = Compiler::new(&library, select.table, select.item, &hidden, &mut fixed);
+            match compiler.kernel(condition) {
                 Some(kernel) => plan.kernels.push(kernel),
                 None => {
-                    let by_value = condition.only_field(select.item).map(|slot| (slot, ByValue::default()));
-                    plan.walked.push(Walked { condition, by_value });
+                    let field = condition.only_field(select.item).filter(|slot| !hidden.contains(slot));
+                    plan.walked.push(Walked { condition, by_value: ByValue::of(field) });
                 }
             }
         }
         Ok(Some(plan))
+    }
+
+    /// Plans the schema's condition on reading a table's records; whether any may be read.
+    fn guard(&mut self, table: TableId, plan: &mut Plan<'_>) -> bool {
+        match self.cx.read_guard(Right::Read(table)) {
+            None => true,
+            Some(Guard::Broken) => false,
+            Some(Guard::Condition(program)) => {
+                let library = self.cx.library();
+                let mut frame = vec![Value::Null; usize::from(program.locals)];
+                let mut fixed =
+                    |expr: &Expr| self.cx.trusted(|cx| Evaluator { cx, frame: &mut frame }.eval(expr).ok());
+                match Compiler::new(&library, table, 0, &[], &mut fixed).kernel(&program.body) {
+                    Some(kernel) => plan.kernels.push(kernel),
+                    None => {
+                        plan.guard = Some(ByValue::of(program.body.only_field(0)));
+                    }
+                }
+                true
+            }
+        }
     }
 }
 
@@ -183,6 +237,8 @@ fn conjuncts<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
 struct Plan<'s> {
     /// For the host's columns and indexes.
     conditions: Vec<Condition>,
+    /// The schema's condition on reading is asked for each record, or each value of a field.
+    guard: Option<ByValue>,
     /// For blocks of records, in the host as well; they come first, as they cannot fail.
     kernels: Vec<Kernel>,
     /// Meant for the host, but for what the value turned out to be.
@@ -194,7 +250,7 @@ struct Plan<'s> {
 impl Plan<'_> {
     /// Whether the host can test everything.
     fn is_for_host(&self) -> bool {
-        self.by_record.is_empty() && self.walked.is_empty()
+        self.by_record.is_empty() && self.walked.is_empty() && self.guard.is_none()
     }
 
     /// Calls with what the host can test.
@@ -206,8 +262,8 @@ impl Plan<'_> {
 
 struct Walked<'s> {
     condition: &'s Expr,
-    /// The one field that it depends on, and what it came to for values of that.
-    by_value: Option<(u16, ByValue)>,
+    /// What it came to for values of the one field that it depends on.
+    by_value: ByValue,
 }
 
 fn aggregated(which: Aggregate, summary: &Summary) -> Value {

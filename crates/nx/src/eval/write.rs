@@ -106,7 +106,7 @@ impl Evaluator<'_, '_> {
 
     /// A copy of a record with all its stored fields, and copies of its parts (compositions).
     fn duplicate(&mut self, table: TableId, record: RecordId) -> Outcome {
-        if !self.cx.host.exists(table, record) {
+        if !self.cx.host.exists(table, record) || !self.cx.sees(table, record)? {
             return Ok(Value::Null);
         }
         let schema = Arc::clone(&self.cx.schema);

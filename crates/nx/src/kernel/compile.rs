@@ -23,6 +23,8 @@ pub(crate) struct Compiler<'c> {
     pub(crate) table: TableId,
     /// The record looked at.
     pub(crate) item: Local,
+    /// Fields that may not be read from all records alike.
+    hidden: &'c [u16],
     pub(crate) fixed: &'c mut Fixed<'c>,
     slots: Vec<usize>,
     /// Formulas around.
@@ -30,8 +32,14 @@ pub(crate) struct Compiler<'c> {
 }
 
 impl<'c> Compiler<'c> {
-    pub(crate) fn new(library: &'c Library, table: TableId, item: Local, fixed: &'c mut Fixed<'c>) -> Self {
-        Self { library, table, item, fixed, slots: Vec::new(), depth: 0 }
+    pub(crate) fn new(
+        library: &'c Library,
+        table: TableId,
+        item: Local,
+        hidden: &'c [u16],
+        fixed: &'c mut Fixed<'c>,
+    ) -> Self {
+        Self { library, table, item, hidden, fixed, slots: Vec::new(), depth: 0 }
     }
 
     /// The kernel of a condition.
@@ -179,7 +187,7 @@ impl<'c> Compiler<'c> {
         look: impl FnOnce(&mut Self, &Expr) -> Option<T>,
     ) -> Option<Result<T, Unknown>> {
         let Kind::Formula(of, at) = &expr.kind else { return None };
-        let is_own = matches!(of.kind, Kind::Local(local) if local == self.item) && at.table == self.table;
+        let is_own = self.is_own(of, *at);
         let formula = self.library.formula(*at).filter(|_| is_own && self.depth < FORMULA_DEPTH_MAX);
         let Some(formula) = formula.filter(|formula| formula.body.ty == expr.ty) else {
             return Some(Err(Unknown));
@@ -192,9 +200,16 @@ impl<'c> Compiler<'c> {
         Some(looked.ok_or(Unknown))
     }
 
+    /// Whether a field is one of the record looked at, and may be read. Formulas read everything.
+    fn is_own(&self, of: &Expr, at: FieldAt) -> bool {
+        matches!(of.kind, Kind::Local(local) if local == self.item)
+            && at.table == self.table
+            && (self.depth > 0 || !self.hidden.contains(&at.slot))
+    }
+
     /// The lane of a stored field of the record looked at.
     fn lane(&mut self, of: &Expr, at: FieldAt, fits: impl FnOnce(StorageClass) -> bool) -> Option<usize> {
-        let is_own = matches!(of.kind, Kind::Local(local) if local == self.item) && at.table == self.table;
+        let is_own = self.is_own(of, at);
         let field = self.library.schema.table(at.table)?.fields.get(usize::from(at.slot))?;
         if !is_own || !field.kind.storage().is_some_and(fits) {
             return None;

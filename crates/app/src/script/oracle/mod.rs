@@ -28,7 +28,13 @@ const NOW_MS: i64 = 1_700_000_000_000;
 
 fn runner() -> Runner {
     let user = User { id: "u1".parse().unwrap(), name: "Ada".into(), email: "".into(), roles: Vec::new() };
-    Runner { users: vec![user.clone()], user, team: "team".into(), database: "database".into() }
+    Runner {
+        is_admin: true,
+        users: vec![user.clone()],
+        user,
+        team: "team".into(),
+        database: "database".into(),
+    }
 }
 
 /// What a host makes of a script.

@@ -30,5 +30,5 @@ pub(crate) async fn database_changes(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    changes(&api, session, None, &query.parse()?, &headers)
+    changes(&api, session, None, &query.parse()?, &headers).await
 }

@@ -35,7 +35,7 @@ struct Live {
 }
 
 /// Starts a stream after `since`.
-pub(super) fn stream(
+pub(super) async fn stream(
     api: &Api,
     session: Session,
     table: Option<&str>,
@@ -43,7 +43,7 @@ pub(super) fn stream(
     limit: usize,
 ) -> ApiResult<Response> {
     // A table that is not there, or not for this key, is an error now, not an empty stream.
-    session.changes(table, since, 1)?;
+    session.changes(table, since, 1).await?;
     let permit = api.streams.clone().try_acquire_owned().map_err(|_| {
         ApiError::with_message(ErrorCode::TooManyRequests, "too many live streams are open").retry_after(5)
     })?;
@@ -83,7 +83,7 @@ impl Live {
                 return None;
             }
             self.published.borrow_and_update();
-            let changes = self.session.changes(self.table.as_deref(), self.since, self.limit).ok()?;
+            let changes = self.session.changes(self.table.as_deref(), self.since, self.limit).await.ok()?;
             self.since = changes.next;
             if changes.reset || !changes.page.items.is_empty() {
                 let mut out = Vec::with_capacity(256 * changes.page.items.len());

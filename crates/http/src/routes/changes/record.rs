@@ -36,7 +36,7 @@ pub(crate) async fn record_changes(
     let since = since(&query)?;
     let (access, changes, more) = session.record_changes(&table, rid, since, limit(&query)?).await?;
     let mut out = Vec::with_capacity(64 + 128 * changes.len());
-    let writer = ChangeWriter::new(&access.schema, |slot| access.may_read(slot));
+    let writer = ChangeWriter::new(&access.schema, |slot| access.reads_always(slot));
     out.push(b'{');
     head(&mut out, changes.last().map_or(since, |c| c.sq), more);
     for (n, change) in changes.iter().enumerate() {

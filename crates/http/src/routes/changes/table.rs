@@ -30,5 +30,5 @@ pub(crate) async fn table_changes(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    changes(&api, session, Some(&table), &query.parse()?, &headers)
+    changes(&api, session, Some(&table), &query.parse()?, &headers).await
 }

@@ -37,7 +37,8 @@ pub(crate) async fn get_record(
     // What is no record id names no record.
     let rid = record.parse::<RecordId>().ok();
     let row = rid.and_then(|rid| records.row(rid));
-    let row = row.ok_or(AppError::RecordNotFound { place: None })?;
+    let (rid, row) = rid.zip(row).ok_or(AppError::RecordNotFound { place: None })?;
+    session.require_seen(&snapshot, access.id(), rid).await?;
     let formulas = session.formulas(&access, style.columns.as_deref());
     let computed = formulas.compute(&snapshot, &[row]).await?;
     let mut out = Vec::with_capacity(1024);
