@@ -12,8 +12,11 @@ use boobook_model::{Principal, Role, Schema};
 use boobook_store::Store;
 
 use crate::{
-    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue, limits::CATALOGUE_POLL,
-    registry::Registry, script::ScriptThreads, writer::WriterPool,
+    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue,
+    limits::CATALOGUE_POLL,
+    registry::Registry,
+    script::{ScriptThreads, resumed},
+    writer::WriterPool,
 };
 
 /// The server without its network. Clones share everything.
@@ -201,6 +204,10 @@ impl App {
             Some(database) => database,
             None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
+        for (id, body) in database.found_put_off() {
+            let work = resumed(&self.inner, &database, &principal.user, id, &body);
+            database.submit_own(work);
+        }
         Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
     }
 

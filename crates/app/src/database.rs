@@ -37,6 +37,10 @@ pub struct Database {
     /// When old deletions were looked for last.
     pub(crate) expiry_looked_at_ms: AtomicI64,
     heap_bytes: AtomicUsize,
+    /// Work put off that was found when it was opened, until somebody takes it.
+    found_put_off: Mutex<Vec<(u128, Vec<u8>)>>,
+    /// Work put off that waits until the store takes something again.
+    stalled: Mutex<Vec<Box<dyn Transaction>>>,
     /// The scripts of the schema that was asked for last.
     library: Mutex<Option<Arc<Library>>>,
 }
@@ -77,6 +81,7 @@ impl Database {
                 limits.cache_bytes_max >> 20
             )));
         }
+        let found_put_off = store.put_off().map_err(from_store)?;
         let (published, _) = watch::channel(snapshot.sq);
         Ok(Self {
             id,
@@ -93,6 +98,8 @@ impl Database {
             needs_maintenance: AtomicBool::new(false),
             expiry_looked_at_ms: AtomicI64::new(NEVER_MS),
             heap_bytes: AtomicUsize::new(heap_bytes),
+            found_put_off: Mutex::new(found_put_off),
+            stalled: Mutex::default(),
             library: Mutex::default(),
         })
     }
@@ -171,22 +178,45 @@ impl Database {
                     .into(),
             ));
         }
-        let schedule = {
-            let mut queue = self.queue.lock();
+        {
+            let queue = self.queue.lock();
             let size = transaction.size_bytes();
             let full = queue.waiting.len() >= self.limits.queue_transactions_max
                 || (queue.bytes + size > self.limits.queue_bytes_max && !queue.waiting.is_empty());
             if full {
                 return Err(AppError::Busy("too many writes wait for this database; try again".into()));
             }
-            queue.bytes += size;
+        }
+        self.submit_own(transaction);
+        Ok(())
+    }
+
+    /// Hands a transaction of the server's own to the writer, however many wait.
+    pub(crate) fn submit_own(self: &Arc<Self>, transaction: Box<dyn Transaction>) {
+        let schedule = {
+            let mut queue = self.queue.lock();
+            queue.bytes += transaction.size_bytes();
             queue.waiting.push_back(transaction);
             !std::mem::replace(&mut queue.scheduled, true)
         };
         if schedule {
             self.pool.schedule(Arc::clone(self));
         }
-        Ok(())
+    }
+
+    /// Keeps work that could not be stored for when the store takes something again.
+    pub(crate) fn stall(&self, work: Box<dyn Transaction>) {
+        self.stalled.lock().push(work);
+    }
+
+    /// The work that was kept.
+    pub(crate) fn stalled(&self) -> Vec<Box<dyn Transaction>> {
+        std::mem::take(&mut self.stalled.lock())
+    }
+
+    /// Work put off that was found when the database was opened; the first who asks gets it.
+    pub(crate) fn found_put_off(&self) -> Vec<(u128, Vec<u8>)> {
+        std::mem::take(&mut self.found_put_off.lock())
     }
 
     /// The next group: at most the batch limits, one alone if it is larger than they allow.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::{
     AppError, Computed, Limits, TableAccess,
     access::table_access,
-    script::{Triggers, Written},
+    script::{Behalf, Deferred, Written, deferred},
     transaction::Transaction,
 };
 
@@ -80,7 +80,9 @@ pub(crate) struct RecordsTransaction {
     actor: UserId,
     role: Role,
     read_only: bool,
-    triggers: Triggers,
+    behalf: Behalf,
+    /// Work that triggers put off.
+    deferred: Vec<Deferred>,
     idempotency: Option<(Vec<u8>, [u8; 32])>,
     /// What the inputs were read against, and they.
     prepared: (Arc<Schema>, TableAccess, RecordInputs),
@@ -95,12 +97,12 @@ impl RecordsTransaction {
     pub(crate) fn new(
         request: WriteRequest,
         schema: &Arc<Schema>,
-        triggers: Triggers,
+        behalf: Behalf,
         limits: &Limits,
         answer: oneshot::Sender<Result<WriteAnswer, AppError>>,
     ) -> Result<Self, AppError> {
-        let (actor, role) = (triggers.principal.user.clone(), triggers.role.clone());
-        let read_only = triggers.principal.read_only;
+        let (actor, role) = (behalf.principal.user.clone(), behalf.role.clone());
+        let read_only = behalf.principal.read_only;
         let idempotency = match &request.idempotency {
             Some((key, _)) if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX => {
                 return Err(AppError::bad(
@@ -125,7 +127,8 @@ impl RecordsTransaction {
             actor,
             role,
             read_only,
-            triggers,
+            behalf,
+            deferred: Vec::new(),
             idempotency,
             prepared,
             rids: Vec::new(),
@@ -170,7 +173,7 @@ impl RecordsTransaction {
 
     fn render(&self, snapshot: &Snapshot, rids: &[Option<RecordId>]) -> Bytes {
         let (_, access, _) = &self.prepared;
-        let computed = self.triggers.computed(snapshot, access, rids);
+        let computed = self.behalf.computed(snapshot, access, rids);
         (self.request.render)(snapshot, access, rids, &computed)
     }
 
@@ -277,14 +280,14 @@ impl Transaction for RecordsTransaction {
         self.rids.clear();
         let mut written: Vec<Written> = Vec::new();
         let table = self.prepared.1.id();
-        let has_triggers = self.triggers.are_there(tx, table);
-        let has_rights = self.triggers.has_rights(tx, table);
-        let hides_records = self.triggers.hides_records(tx, table);
+        let has_triggers = self.behalf.are_there(tx, table);
+        let has_rights = self.behalf.has_rights(tx, table);
+        let hides_records = self.behalf.hides_records(tx, table);
         if has_rights || hides_records {
             let asked = asked_before(tx, table, &self.prepared.2.records, hides_records);
-            self.triggers.require(tx, table, &asked)?;
+            self.behalf.require(tx, table, &asked)?;
         }
-        let has_defaults = self.triggers.has_defaults(tx, table);
+        let has_defaults = self.behalf.has_defaults(tx, table);
         let mut made: Vec<(RecordId, Vec<u16>)> = Vec::new();
         for at in 0..self.prepared.2.records.len() {
             let is_new = match &self.prepared.2.records[at] {
@@ -302,16 +305,22 @@ impl Transaction for RecordsTransaction {
             self.rids.push(rid);
         }
         if has_defaults && !made.is_empty() {
-            self.triggers.set_defaults(tx, table, &made)?;
+            self.behalf.set_defaults(tx, table, &made)?;
         }
         if has_rights && !made.is_empty() {
             let asked: Vec<_> = made.iter().map(|(rid, _)| (Right::Create(table), *rid)).collect();
-            self.triggers.require(tx, table, &asked)?;
+            self.behalf.require(tx, table, &asked)?;
         }
-        if written.is_empty() {
-            return Ok(());
+        self.deferred.clear();
+        if !written.is_empty() {
+            let put_off = self.behalf.set_off(tx, self.prepared.1.id(), &written)?;
+            self.deferred = deferred(&self.behalf, put_off);
         }
-        self.triggers.set_off(tx, self.prepared.1.id(), &written)
+        Ok(())
+    }
+
+    fn put_off(&mut self) -> Vec<Deferred> {
+        std::mem::take(&mut self.deferred)
     }
 
     fn explain(&self, error: TxError) -> AppError {

@@ -18,7 +18,6 @@ use crate::{
     position,
     records::RecordsTransaction,
     schema_edit::{SchemaTransaction, add_field, add_table},
-    script::Triggers,
 };
 
 /// An authorised caller in an open database. Cheap to make, one per request.
@@ -135,14 +134,8 @@ impl Session {
     pub async fn write(&self, request: WriteRequest) -> Result<WriteAnswer, AppError> {
         let (sender, receiver) = oneshot::channel();
         let schema = Arc::clone(&self.snapshot().schema);
-        let triggers = Triggers {
-            app: Arc::clone(&self.app),
-            database: Arc::clone(&self.database),
-            principal: Arc::clone(&self.principal),
-            role: self.role.clone(),
-        };
-        let transaction =
-            RecordsTransaction::new(request, &schema, triggers, self.database.limits(), sender)?;
+        let behalf = self.behalf();
+        let transaction = RecordsTransaction::new(request, &schema, behalf, self.database.limits(), sender)?;
         self.database.submit(Box::new(transaction))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }

@@ -4,7 +4,7 @@ use boobook_engine::{Applied, Snapshot, Tx, TxError};
 use boobook_model::UserId;
 use boobook_store::Idempotency;
 
-use crate::AppError;
+use crate::{AppError, script::Deferred};
 
 /// A unit of work for a database's writer. It may be run several times (after a failed group commit, and in a
 /// cluster after a lost compare-and-set), each time against another state; only the last run's answer leaves.
@@ -22,6 +22,16 @@ pub(crate) trait Transaction: Send {
 
     /// Writes to the overlay. An error drops this transaction alone.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError>;
+
+    /// What the last run put off until after it is stored. Taken once, when it has become part of the working state.
+    fn put_off(&mut self) -> Vec<Deferred> {
+        Vec::new()
+    }
+
+    /// Work put off earlier that this transaction does.
+    fn done(&self) -> Option<u128> {
+        None
+    }
 
     /// Says where in the request an error of the engine comes from.
     fn explain(&self, error: TxError) -> AppError;

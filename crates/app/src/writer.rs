@@ -147,7 +147,7 @@ fn attempt(
 ) -> Result<Vec<Outcome>, AppError> {
     let bytes = std::mem::take(spare);
     let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, transactions, bytes)));
-    let (head, mut batch, outcomes) = match prepared {
+    let Prepared { head, mut batch, outcomes, follow_ups } = match prepared {
         Ok(prepared) => prepared?,
         Err(panic) => {
             let text = panic
@@ -170,6 +170,9 @@ fn attempt(
     committed?;
     database.last_commit_ms.store(batch.clock_ms, std::sync::atomic::Ordering::Relaxed);
     database.publish(head.publish());
+    for work in follow_ups.into_iter().chain(database.stalled()) {
+        database.submit_own(work);
+    }
     Ok(outcomes)
 }
 
@@ -178,7 +181,7 @@ fn prepare(
     host: &dyn Host,
     transactions: &mut [Box<dyn Transaction>],
     bytes: Vec<u8>,
-) -> Result<(Head, Batch, Vec<Outcome>), AppError> {
+) -> Result<Prepared, AppError> {
     if database.is_poisoned() {
         return Err(AppError::Unavailable(
             "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
@@ -193,8 +196,9 @@ fn prepare(
     for transaction in transactions {
         outcomes.push(run_one(database, &mut head, &mut batch, &mut **transaction, now_ms)?);
     }
+    let follow_ups = std::mem::take(&mut batch.follow_ups);
     let batch = batch.finish(&head);
-    Ok((head, batch, outcomes))
+    Ok(Prepared { head, batch, outcomes, follow_ups })
 }
 
 /// Outer error: the store could not be asked; inner: this transaction was refused.
@@ -235,6 +239,7 @@ fn run_one(
     let applied = head.apply(writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
     let at_ms = head.snapshot().clock_ms;
     batch.add(head, &applied, actor.as_str(), at_ms);
+    batch.put_off(transaction, head);
     let mut remember = transaction.applied(head.snapshot(), &applied);
     if let (Some(key), Some(mut answer)) = (remembered_key, remember.take()) {
         answer.at_ms = at_ms;
@@ -286,13 +291,40 @@ struct BatchBuilder {
     batch: Batch,
     place: FxHashMap<(TableId, RecordId), usize>,
     actors: Vec<(usize, String)>,
+    /// What does the work that was put off.
+    follow_ups: Vec<Box<dyn Transaction>>,
+}
+
+/// A batch that was run and is not stored yet.
+struct Prepared {
+    head: Head,
+    batch: Batch,
+    outcomes: Vec<Outcome>,
+    follow_ups: Vec<Box<dyn Transaction>>,
 }
 
 impl BatchBuilder {
     /// `bytes`: empty, with room from an earlier batch.
     fn new(base: boobook_model::Sq, tx_id: u128, bytes: Vec<u8>) -> Self {
         let batch = Batch { base, seq: base, tx_id, bytes, ..Batch::default() };
-        Self { batch, place: FxHashMap::default(), actors: Vec::new() }
+        Self { batch, place: FxHashMap::default(), actors: Vec::new(), follow_ups: Vec::new() }
+    }
+
+    /// Takes over what a transaction put off, and notes what it has done of that.
+    fn put_off(&mut self, transaction: &mut dyn Transaction, head: &mut Head) {
+        let (put_off, done) = (transaction.put_off(), transaction.done());
+        if put_off.is_empty() && done.is_none() {
+            return;
+        }
+        // The store tells batches apart by their sequence.
+        if head.snapshot().sq == self.batch.base {
+            head.skip();
+        }
+        self.batch.done.extend(done);
+        for work in put_off {
+            self.batch.put_off.push((work.id, work.body));
+            self.follow_ups.push(work.transaction);
+        }
     }
 
     fn remembered(&self, key: &[u8]) -> Option<&Idempotency> {

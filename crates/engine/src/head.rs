@@ -120,6 +120,12 @@ impl Head {
         Ok(applied)
     }
 
+    /// Takes the next sequence for something that changes no record.
+    pub fn skip(&mut self) {
+        self.working.sq = Sq(self.working.sq.0 + 1);
+        self.working.state = State::default();
+    }
+
     /// The working state as a snapshot for readers.
     pub fn publish(&self) -> Arc<Snapshot> {
         Arc::new(Snapshot { is_published: true, ..self.working.clone() })

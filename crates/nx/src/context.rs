@@ -7,8 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Host, Library, Locale, Right, RunError, RunErrorKind, Value,
+    deferred::PutOff,
     eval::{EVAL_DEPTH_MAX, stored},
-    ir::{FieldAt, Program},
+    ir::FieldAt,
     library::{FieldAtKey, Trigger},
     regex::RegexCache,
 };
@@ -40,9 +41,6 @@ const MEMO_MAX: usize = 100_000;
 /// How many steps lie between two looks at the clock.
 const STEPS_PER_LOOK: u64 = 4096;
 
-/// Work for after the transaction (`do as deferred`): a program and the variables it goes on with.
-pub type Deferred = (Arc<Program>, Vec<Value>);
-
 /// The state of one run.
 pub struct Context<'h> {
     /// Records, users, time.
@@ -54,7 +52,7 @@ pub struct Context<'h> {
     /// What it may use.
     pub limits: RunLimits,
     /// Work put off until the transaction is done.
-    pub deferred: Vec<Deferred>,
+    pub deferred: Vec<PutOff>,
     pub(crate) calls: u32,
     library: Arc<Library>,
     is_time_up: &'h dyn Fn() -> bool,

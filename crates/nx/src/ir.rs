@@ -131,7 +131,7 @@ pub enum Kind {
     /// A function of the script or of the global code.
     CallUser(Arc<UserFunction>, Vec<Expr>),
     /// `do as deferred`: the block with the variables it uses, for later.
-    Deferred(Arc<Program>, Vec<(Local, Local)>),
+    Deferred(Arc<Deferred>),
     /// Where the script does not compile; running it is this error.
     Broken(Arc<str>),
 }
@@ -287,6 +287,19 @@ impl Expr {
         visit(self);
         self.for_each_child(&mut |child| child.for_each(visit));
     }
+}
+
+/// A block of `do as deferred`: its script can be compiled again when its time has come, perhaps after a restart.
+#[derive(Debug)]
+pub struct Deferred {
+    /// The block. Its parameters are all variables of its surroundings, in their places.
+    pub program: Program,
+    /// The script it stands in.
+    pub source: Arc<str>,
+    /// What `this` is in that script.
+    pub this: Option<TableId>,
+    /// How many such blocks end before it.
+    pub place: usize,
 }
 
 /// A function of a script.

@@ -25,6 +25,7 @@ pub mod check;
 pub mod compare;
 mod context;
 mod convert;
+mod deferred;
 mod error;
 mod eval;
 pub mod function;
@@ -46,7 +47,8 @@ mod types;
 mod value;
 
 pub use check::{Checked, Form, Reference};
-pub use context::{Context, Deferred, RunLimits};
+pub use context::{Context, RunLimits};
+pub use deferred::PutOff;
 pub use error::{RunError, RunErrorKind};
 pub use function::{Effect, FunctionDef, Overload, Run};
 pub use host::{Condition, Filter, Host, HostError, RecordMeta, Summary, Test, User};

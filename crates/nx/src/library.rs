@@ -155,7 +155,7 @@ impl Library {
     /// Compiles a script of a request: `this` is a record of the table, if one is given.
     pub fn script(&self, source: &str, this: Option<TableId>) -> Checked {
         let parsed = parse(source);
-        let mut checked = check(&parsed.script, &self.scope(this, &|at| self.type_of(at)));
+        let mut checked = check(&parsed.script, &self.scope(source, this, &|at| self.type_of(at)));
         checked.diagnostics.splice(0..0, parsed.diagnostics);
         checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
         checked
@@ -179,17 +179,25 @@ impl Library {
         let select = Ast { kind: ExprKind::Select(Box::new(select)), span };
         parsed.script.body =
             Block { statements: vec![Statement { kind: StatementKind::Expr(select), span }], span };
-        let mut checked = check(&parsed.script, &self.scope(None, &|at| self.type_of(at)));
+        let mut checked = check(&parsed.script, &self.scope(source, None, &|at| self.type_of(at)));
         checked.diagnostics.splice(0..0, parsed.diagnostics);
         checked
     }
 
     fn scope<'a>(
         &'a self,
+        source: &'a str,
         this: Option<TableId>,
         formula_type: &'a dyn Fn(FieldAt) -> Result<Type, String>,
     ) -> Scope<'a> {
-        Scope { schema: &self.schema, functions: &self.functions, formula_type, this, form: Form::Human }
+        Scope {
+            source,
+            schema: &self.schema,
+            functions: &self.functions,
+            formula_type,
+            this,
+            form: Form::Human,
+        }
     }
 
     /// The type of a formula.
@@ -273,8 +281,14 @@ fn global_functions(schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Arc<Use
     let Some(text) = source(&schema.rest, "globalCode") else { return Vec::new() };
     let parsed = parse(text);
     // Formulas are not compiled yet, since they may call these functions: their types are known when they run.
-    let scope =
-        Scope { schema, functions: &[], formula_type: &|_| Ok(Type::ANY), this: None, form: Form::Ids };
+    let scope = Scope {
+        source: text,
+        schema,
+        functions: &[],
+        formula_type: &|_| Ok(Type::ANY),
+        this: None,
+        form: Form::Ids,
+    };
     let checked = check(&parsed.script, &scope);
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(checked.diagnostics);
@@ -358,6 +372,7 @@ impl Formulas<'_> {
         let parsed = parse(text);
         let formula_type = |at| self.type_of(at);
         let scope = Scope {
+            source: text,
             schema: self.schema,
             functions: self.functions,
             formula_type: &formula_type,

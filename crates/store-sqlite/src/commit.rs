@@ -84,6 +84,17 @@ fn write(tx: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
         let hash = &known.request_hash[..];
         remember.execute(params![key, known.at_ms, hash, known.tid.packed(), pack_rids(&known.rids)])?;
     }
+    write_put_off(tx, batch)
+}
+
+fn write_put_off(tx: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+    for id in &batch.done {
+        tx.prepare_cached("delete from put_off where id = ?1")?.execute([&id.to_be_bytes()[..]])?;
+    }
+    for (id, body) in &batch.put_off {
+        let mut insert = tx.prepare_cached("insert into put_off(id, body) values (?1, ?2)")?;
+        insert.execute(params![&id.to_be_bytes()[..], body])?;
+    }
     Ok(())
 }
 

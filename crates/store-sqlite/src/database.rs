@@ -171,6 +171,10 @@ impl DatabaseStore for SqliteDatabase {
         self.with_reader(|conn| read_idempotency(conn, key, not_before_ms))
     }
 
+    fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.with_reader(|conn| read_put_off(conn))
+    }
+
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
         self.with_writer(|conn| maintain(conn, limits).map_err(|e| self.file.error(&e, During::Writing)))
     }
@@ -279,6 +283,15 @@ fn history_row(sq: Sq, row: &Row<'_>) -> Result<History, LoadError> {
         kind: kind.ok_or(LoadError::Bad("a kind of change is unknown"))?,
         before: row.get(6).map_err(LoadError::Sqlite)?,
     })
+}
+
+fn read_put_off(conn: &Connection) -> Result<Vec<(u128, Vec<u8>)>, LoadError> {
+    let mut select =
+        conn.prepare_cached("select id, body from put_off order by n").map_err(LoadError::Sqlite)?;
+    let rows = select
+        .query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?)))
+        .map_err(LoadError::Sqlite)?;
+    rows.map(|row| row.map(|(id, body)| (u128::from_be_bytes(id), body)).map_err(LoadError::Sqlite)).collect()
 }
 
 fn read_idempotency(

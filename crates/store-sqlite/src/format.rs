@@ -25,7 +25,7 @@ pub(crate) struct Format {
 pub(crate) const CATALOGUE: Format = Format { application_id: 0x6262_6374, steps: &[catalogue_1] };
 
 /// `databases/<id>.db`; the id reads `bbdb`.
-pub(crate) const DATABASE: Format = Format { application_id: 0x6262_6462, steps: &[database_1] };
+pub(crate) const DATABASE: Format = Format { application_id: 0x6262_6462, steps: &[database_1, database_2] };
 
 fn catalogue_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_batch(
@@ -70,6 +70,14 @@ fn database_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
              tid integer not null,
              rids blob not null
          ) strict;",
+    )
+}
+
+/// Work put off until after a transaction (`do as deferred`).
+fn database_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(
+        "create table put_off(n integer primary key autoincrement, id blob not null unique, body blob not null)
+             strict;",
     )
 }
 
@@ -143,7 +151,7 @@ mod tests {
     use super::*;
     use crate::connection::connect;
 
-    fn database_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn next(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         tx.execute_batch(
             "alter table counter add column note text not null default 'from 1';
              insert into counter(tid, next, note) values (2, 20, 'new');",
@@ -154,8 +162,8 @@ mod tests {
         tx.execute_batch("delete from counter; insert into nowhere values (1);")
     }
 
-    const NEXT: Format = Format { steps: &[database_1, database_2], ..DATABASE };
-    const BROKEN: Format = Format { steps: &[database_1, database_2, broken], ..DATABASE };
+    const NEXT: Format = Format { steps: &[database_1, next], ..DATABASE };
+    const BROKEN: Format = Format { steps: &[database_1, next, broken], ..DATABASE };
 
     /// A file of format 1 with a row.
     fn format_1() -> (tempfile::TempDir, DataFile, Connection) {

@@ -287,6 +287,10 @@ impl DatabaseStore for FaultDatabase {
         self.inner.idempotency(key, not_before_ms)
     }
 
+    fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.inner.put_off()
+    }
+
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
         self.inner.maintain(limits)
     }

@@ -71,6 +71,9 @@ pub trait DatabaseStore: Send + Sync {
     /// The answer remembered for an idempotency key, unless it is older than `not_before_ms`.
     fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError>;
 
+    /// Work put off that no batch has done yet, in the order it was put off.
+    fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError>;
+
     /// Work for idle times: moves the write-ahead log into the file, purges history, idempotency and transaction
     /// rows that are older than the limits. Bounded to a fraction of a second a call; `true` if more is left.
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError>;
@@ -160,6 +163,10 @@ pub struct Batch {
     pub schema: Option<(Sq, Vec<u8>)>,
     /// Answers to remember.
     pub idempotency: Vec<(Vec<u8>, Idempotency)>,
+    /// Work put off until after this batch, in its order: an id, which nothing else has, and what is to be done.
+    pub put_off: Vec<(u128, Vec<u8>)>,
+    /// Ids of work put off earlier that is done with this batch. Unknown ones are no mistake.
+    pub done: Vec<u128>,
     /// Bodies.
     pub bytes: Vec<u8>,
 }

@@ -47,6 +47,7 @@ struct Data {
     history: BTreeMap<Sq, History>,
     txs: HashMap<u128, i64>,
     idempotency: BTreeMap<Vec<u8>, Idempotency>,
+    put_off: Vec<(u128, Vec<u8>)>,
 }
 
 struct Row {
@@ -189,6 +190,10 @@ impl DatabaseStore for MemDatabase {
         self.with(|data| Ok(data.idempotency.get(key).filter(|known| known.at_ms >= not_before_ms).cloned()))
     }
 
+    fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.with(|data| Ok(data.put_off.clone()))
+    }
+
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
         self.with(|data| {
             data.history.retain(|_, row| row.at_ms >= limits.history_before_ms);
@@ -240,6 +245,8 @@ impl Data {
         for (key, known) in &batch.idempotency {
             self.idempotency.insert(key.clone(), known.clone());
         }
+        self.put_off.retain(|(id, _)| !batch.done.contains(id));
+        self.put_off.extend(batch.put_off.iter().cloned());
         if let Some((sq, schema)) = &batch.schema {
             self.head.schema_sq = *sq;
             self.head.schema.clone_from(schema);

@@ -1,6 +1,8 @@
 //! Scripts of requests (rest-api.md §6): compiled against the schema of the state they run on, run on threads of
 //! their own, never on those that serve connections.
 
+mod behalf;
+mod deferred;
 mod formulas;
 mod limits;
 #[cfg(test)]
@@ -10,7 +12,6 @@ mod reading;
 mod snapshot;
 mod threads;
 mod transaction;
-mod triggers;
 
 use std::{
     sync::Arc,
@@ -25,11 +26,12 @@ use tokio::sync::oneshot;
 
 use crate::{AppError, Session, TableAccess, app::Inner};
 
+pub(crate) use behalf::{Behalf, Written};
+pub(crate) use deferred::{Deferred, deferred, resumed};
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
-pub(crate) use triggers::{Triggers, Written};
 
 /// A script and how its answer is to be written.
 #[derive(Debug, Clone, Default)]
@@ -152,13 +154,8 @@ impl Session {
         let (sender, receiver) = oneshot::channel();
         self.database.submit(Box::new(ScriptTransaction {
             request,
-            database: Arc::clone(&self.database),
-            host: Arc::clone(&self.app.host),
-            limits: Arc::clone(&self.app.limits),
-            runner: self.runner(),
-            actor: self.principal.user.clone(),
-            role: self.role.clone(),
-            read_only: self.principal.read_only,
+            behalf: self.behalf(),
+            deferred: Vec::new(),
             json: None,
             done: None,
             answer: Some(sender),
@@ -197,6 +194,15 @@ impl Session {
             problem.diagnostics.iter().map(place).collect::<Vec<_>>()
         };
         Ok(library.problems.iter().flat_map(of).collect())
+    }
+
+    pub(crate) fn behalf(&self) -> Behalf {
+        Behalf {
+            app: Arc::clone(&self.app),
+            database: Arc::clone(&self.database),
+            principal: Arc::clone(&self.principal),
+            role: self.role.clone(),
+        }
     }
 
     fn runner(&self) -> Runner {

@@ -1,45 +1,29 @@
 //! `/exec`: a script as one transaction of a database's writer.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
-use boobook_model::{Role, UserId};
-use boobook_nx::{Context, json};
+use boobook_model::UserId;
+use boobook_nx::json;
 use boobook_store::Idempotency;
 use tokio::sync::oneshot;
 
-use super::{
-    Accesses, Runner, ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest, compile, failed,
-    overlay::Overlay,
-};
-use crate::{AppError, Database, Limits, transaction::Transaction};
+use super::{Accesses, Behalf, Deferred, ScriptAnswer, ScriptRequest, compile, deferred, failed, refused};
+use crate::{AppError, transaction::Transaction};
 
 pub(crate) struct ScriptTransaction {
     pub(crate) request: ScriptRequest,
-    pub(crate) database: Arc<Database>,
-    pub(crate) host: Arc<dyn crate::Host>,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) runner: Runner,
-    pub(crate) actor: UserId,
-    pub(crate) role: Role,
-    pub(crate) read_only: bool,
+    pub(crate) behalf: Behalf,
+    /// Work that the script put off.
+    pub(crate) deferred: Vec<Deferred>,
     pub(crate) json: Option<String>,
     pub(crate) done: Option<ScriptAnswer>,
     pub(crate) answer: Option<oneshot::Sender<Result<ScriptAnswer, AppError>>>,
 }
 
-impl ScriptTransaction {
-    fn limits(&self) -> &ScriptLimits {
-        &self.limits.script
-    }
-}
-
 impl Transaction for ScriptTransaction {
     fn actor(&self) -> &UserId {
-        &self.actor
+        &self.behalf.principal.user
     }
 
     fn size_bytes(&self) -> usize {
@@ -47,52 +31,36 @@ impl Transaction for ScriptTransaction {
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
-        let library = self.database.library(tx.schema());
-        let accesses = Accesses::new(tx.schema(), &self.role, self.read_only);
+        let library = self.behalf.database.library(tx.schema());
+        let accesses = Accesses::new(tx.schema(), &self.behalf.role, self.behalf.principal.read_only);
         let source = &*self.request.source;
         let checked = compile(&library, &accesses, source)?;
-        let locale = super::limits::locale(tx.schema());
         let schema = Arc::clone(tx.schema());
-        let mut overlay = Overlay::new(tx, &accesses, &self.runner, &*self.host);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "how long a script runs is no part of what it computes"
-        )]
-        let started = Instant::now();
-        let time_max = Duration::from_millis(self.limits().write_ms_max);
-        let is_time_up = || started.elapsed() > time_max;
-        let run = self.limits().run();
-        let mut cx = Context::new(&mut overlay, library, locale.clone(), run, &is_time_up);
-        if !self.role.is_admin() {
-            cx.restrict();
-        }
-        let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
-        if !cx.deferred.is_empty() {
-            return Err(AppError::Script(ScriptError {
-                message: "`do as deferred` is not available on this server yet".into(),
-                line: None,
-                column: None,
-                is_syntax: false,
-            }));
-        }
-        let mut out = String::new();
-        if self.request.captions {
-            json::write_with_captions(&value, &schema, &locale, &mut out);
-        } else {
-            json::write(&value, &mut out);
-        }
-        super::check_size(&out, self.limits())?;
-        self.json = Some(out);
+        let (json, put_off) = self.behalf.run(tx, |cx| {
+            if !self.behalf.role.is_admin() {
+                cx.restrict();
+            }
+            let value = checked.program.run(cx, Vec::new()).map_err(|error| failed(source, &error))?;
+            let mut out = String::new();
+            if self.request.captions {
+                json::write_with_captions(&value, &schema, &cx.locale, &mut out);
+            } else {
+                json::write(&value, &mut out);
+            }
+            Ok((out, std::mem::take(&mut cx.deferred)))
+        })?;
+        super::check_size(&json, &self.behalf.app.limits.script)?;
+        self.deferred = deferred(&self.behalf, put_off);
+        self.json = Some(json);
         Ok(())
     }
 
+    fn put_off(&mut self) -> Vec<Deferred> {
+        std::mem::take(&mut self.deferred)
+    }
+
     fn explain(&self, error: TxError) -> AppError {
-        AppError::Script(ScriptError {
-            message: error.to_string(),
-            line: None,
-            column: None,
-            is_syntax: false,
-        })
+        refused(error.to_string())
     }
 
     fn applied(&mut self, snapshot: &Snapshot, _applied: &Applied) -> Option<Idempotency> {

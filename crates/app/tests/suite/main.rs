@@ -6,6 +6,7 @@
 pub const UNKNOWN_OUTCOMES: bool = false;
 
 mod catalogue;
+mod deferred;
 mod faults;
 mod harness;
 mod records;

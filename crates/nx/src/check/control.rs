@@ -10,7 +10,7 @@ use boobook_nx_syntax::{
 use super::{Checker, Variable, codes, expr};
 use crate::{
     Base, Effect, Type, Value,
-    ir::{Expr, ForIn, ForRange, Kind, Local, Program, Switch},
+    ir::{Deferred, Expr, ForIn, ForRange, Kind, Local, Program, Switch},
 };
 
 impl Checker<'_> {
@@ -114,8 +114,14 @@ impl Checker<'_> {
                 self.loops = loops;
                 self.locals = locals;
                 self.effect = effect.max(Effect::Writes);
-                let captured = (0..parameters).map(|local| (local, local)).collect();
-                expr(Kind::Deferred(Arc::new(program), captured), Type::VOID, span)
+                let deferred = Arc::new(Deferred {
+                    program,
+                    source: self.scope.source.into(),
+                    this: self.scope.this,
+                    place: self.deferred.len(),
+                });
+                self.deferred.push(Arc::clone(&deferred));
+                expr(Kind::Deferred(deferred), Type::VOID, span)
             }
         }
     }

@@ -20,7 +20,7 @@ use boobook_nx_syntax::{
 
 use crate::{
     Base, Effect, Type, Value,
-    ir::{Expr, FieldAt, Kind, Local, Program, UserFunction},
+    ir::{Deferred, Expr, FieldAt, Kind, Local, Program, UserFunction},
 };
 
 pub use boobook_nx_syntax::Form;
@@ -28,6 +28,8 @@ pub use names::Reference;
 
 /// What a script may refer to besides its own variables.
 pub struct Scope<'a> {
+    /// The text of the script, which blocks of `do as deferred` take along.
+    pub source: &'a str,
     /// Tables and fields.
     pub schema: &'a Schema,
     /// Functions of the global code.
@@ -49,6 +51,8 @@ pub struct Checked {
     pub ty: Type,
     /// Functions it defines.
     pub functions: Vec<Arc<UserFunction>>,
+    /// Its blocks of `do as deferred`.
+    pub deferred: Vec<Arc<Deferred>>,
     /// What is wrong, in the order of the source.
     pub diagnostics: Vec<Diagnostic>,
     /// Which tables and fields its names mean, for printing it by ids or by captions.
@@ -75,12 +79,13 @@ pub fn check(script: &Script, scope: &Scope<'_>) -> Checked {
     let parameters = checker.next;
     let body = checker.block(&script.body);
     let ty = body.ty;
-    let Checker { defined, mut diagnostics, references, effect, locals, .. } = checker;
+    let Checker { defined, deferred, mut diagnostics, references, effect, locals, .. } = checker;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
     // A mistake repeated a hundred thousand times is told often enough.
     diagnostics.truncate(Limits::DEFAULT.diagnostics_max);
     let functions = defined;
-    Checked { program: Program { body, locals, parameters, effect }, ty, functions, diagnostics, references }
+    let program = Program { body, locals, parameters, effect };
+    Checked { program, ty, functions, deferred, diagnostics, references }
 }
 
 /// What `this` may mean.
@@ -108,6 +113,8 @@ pub(crate) struct Checker<'a> {
     functions: Vec<Arc<UserFunction>>,
     /// All functions the script defines.
     defined: Vec<Arc<UserFunction>>,
+    /// Blocks of `do as deferred`.
+    deferred: Vec<Arc<Deferred>>,
     next: Local,
     locals: Local,
     effect: Effect,
@@ -126,6 +133,7 @@ impl<'a> Checker<'a> {
             this_in_where: Vec::new(),
             functions: scope.functions.to_vec(),
             defined: Vec::new(),
+            deferred: Vec::new(),
             next: 0,
             locals: 0,
             effect: Effect::Pure,

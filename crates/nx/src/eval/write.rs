@@ -81,12 +81,9 @@ impl Evaluator<'_, '_> {
                 *target = with_key(std::mem::take(target), path, value.clone())?;
                 Ok(value)
             }
-            Kind::Deferred(program, captured) => {
-                let mut arguments = vec![Value::Null; usize::from(program.parameters)];
-                for (from, to) in captured {
-                    arguments[usize::from(*to)] = self.frame[usize::from(*from)].clone();
-                }
-                self.cx.deferred.push((Arc::clone(program), arguments));
+            Kind::Deferred(block) => {
+                let variables = self.frame[..usize::from(block.program.parameters)].to_vec();
+                self.cx.put_off(block, variables)?;
                 Ok(Value::Null)
             }
             _ => Ok(Value::Null),

@@ -103,6 +103,7 @@ checks![
     history_of_nothing_is_empty,
     idempotency_remembers_answers,
     idempotency_forgets_old_answers,
+    work_put_off_waits_until_it_is_done,
     maintain_purges_only_what_is_old,
     maintain_gets_to_an_end,
     forgetting_takes_old_tombstones_only,

@@ -1,5 +1,5 @@
-//! What a record written through the API sets off (nx-language.md §6.2, §9-17): the same triggers as a script's writes,
-//! in the same transaction.
+//! On whose behalf scripts of the schema run in a transaction: triggers, defaults and conditions of records written
+//! through the API (nx-language.md §6.2, §9-17), the same as for a script's writes, and work put off until later.
 
 use std::{
     sync::Arc,
@@ -8,13 +8,14 @@ use std::{
 
 use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
-use boobook_nx::{Context, Right};
+use boobook_nx::{Context, PutOff, Right};
 
 use super::{Accesses, Computed, Formulas, Runner, limits, overlay::Overlay, refused};
 use crate::{AppError, Database, TableAccess, app::Inner};
 
-/// What triggers of a write need. Cheap to make: nothing is looked up before there is a trigger.
-pub(crate) struct Triggers {
+/// Who writes, and where. Cheap to make: nothing is looked up before there is a script.
+#[derive(Clone)]
+pub(crate) struct Behalf {
     pub(crate) app: Arc<Inner>,
     pub(crate) database: Arc<Database>,
     pub(crate) principal: Arc<Principal>,
@@ -24,7 +25,7 @@ pub(crate) struct Triggers {
 /// A record as it was written: whether it is new, else which fields.
 pub(crate) type Written = (RecordId, bool, Vec<u16>);
 
-impl Triggers {
+impl Behalf {
     /// Whether a table's records set off anything.
     pub(crate) fn are_there(&self, tx: &Tx<'_>, table: TableId) -> bool {
         self.database.library(tx.schema()).has_triggers(table)
@@ -55,22 +56,19 @@ impl Triggers {
         })
     }
 
-    /// Sets off the triggers of records of one table that a transaction wrote.
+    /// Sets off the triggers of records of one table that a transaction wrote; answers what they put off.
     pub(crate) fn set_off(
         &self,
         tx: &mut Tx<'_>,
         table: TableId,
         written: &[Written],
-    ) -> Result<(), AppError> {
+    ) -> Result<Vec<PutOff>, AppError> {
         self.run(tx, |cx| {
             for (record, is_new, slots) in written {
                 cx.written(table, *record, *is_new, slots)
                     .map_err(|error| refused(format!("a trigger of record {record}: {error}")))?;
             }
-            if cx.deferred.is_empty() {
-                return Ok(());
-            }
-            Err(refused("a trigger: `do as deferred` is not available on this server yet".into()))
+            Ok(std::mem::take(&mut cx.deferred))
         })
     }
 
@@ -127,11 +125,12 @@ impl Triggers {
         })
     }
 
-    fn run(
+    /// Runs something over a transaction within the limits of scripts that write.
+    pub(crate) fn run<T>(
         &self,
         tx: &mut Tx<'_>,
-        work: impl FnOnce(&mut Context<'_>) -> Result<(), AppError>,
-    ) -> Result<(), AppError> {
+        work: impl FnOnce(&mut Context<'_>) -> Result<T, AppError>,
+    ) -> Result<T, AppError> {
         let library = self.database.library(tx.schema());
         let script = &self.app.limits.script;
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
