@@ -7,6 +7,7 @@ pub mod arrays;
 #[cfg(test)]
 pub(crate) mod check;
 pub mod dates;
+pub mod exchange;
 pub mod json;
 pub mod numbers;
 pub mod outside;
@@ -27,6 +28,7 @@ pub const GROUPS: &[(&str, &[FunctionDef])] = &[
     ("Dates and times", dates::FUNCTIONS),
     ("Arrays", arrays::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
+    ("XML and CSV", exchange::FUNCTIONS),
     ("Users and environment", users::FUNCTIONS),
     ("Files, web and mail", outside::FUNCTIONS),
     ("Screen and devices", screen::FUNCTIONS),
