@@ -55,7 +55,12 @@ pub struct Context<'h> {
     pub limits: RunLimits,
     /// Work put off until the transaction is done.
     pub deferred: Vec<Deferred>,
+    /// Whether scripts that are compiled while it runs (`eval`) may write and reach outside. Formulas and conditions
+    /// only read whatever this says.
+    pub may_write: bool,
     pub(crate) calls: u32,
+    /// Scripts of `eval`, with the table of their `this`.
+    pub(crate) evaluated: FxHashMap<(Arc<str>, Option<TableId>), Arc<Program>>,
     library: Arc<Library>,
     is_time_up: &'h dyn Fn() -> bool,
     steps: u64,
@@ -82,7 +87,9 @@ impl<'h> Context<'h> {
             locale,
             limits,
             deferred: Vec::new(),
+            may_write: false,
             calls: 0,
+            evaluated: FxHashMap::default(),
             library,
             is_time_up,
             steps: 0,
@@ -92,6 +99,24 @@ impl<'h> Context<'h> {
             regexes: RegexCache::default(),
             triggers: Vec::new(),
         }
+    }
+
+    /// The schema's scripts.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        Arc::clone(&self.library)
+    }
+
+    /// Runs a formula or condition, which only reads.
+    fn run_reading(
+        &mut self,
+        program: &Program,
+        table: TableId,
+        record: RecordId,
+    ) -> Result<Value, RunError> {
+        let may_write = std::mem::replace(&mut self.may_write, false);
+        let outcome = program.run(self, vec![Value::Record(table, record)]);
+        self.may_write = may_write;
+        outcome
     }
 
     /// Notes work done.
@@ -151,7 +176,7 @@ impl<'h> Context<'h> {
             return Ok(Value::Null);
         }
         self.step(1)?;
-        let value = match program.run(self, vec![Value::Record(table, record)]) {
+        let value = match self.run_reading(&program, table, record) {
             Ok(value) => value,
             Err(error) if error.is_of_run() => return Err(error),
             Err(_) => Value::Null,
@@ -175,7 +200,7 @@ impl<'h> Context<'h> {
             Some(Guard::Condition(program)) => program,
         };
         self.step(1)?;
-        match program.run(self, vec![Value::Record(table, record)]) {
+        match self.run_reading(&program, table, record) {
             Ok(value) => Ok(value.is_true()),
             Err(error) if error.is_of_run() => Err(error),
             Err(_) => Ok(false),
@@ -197,7 +222,7 @@ impl<'h> Context<'h> {
         let schema = Arc::clone(&self.schema);
         for (slot, program) in defaults.iter().filter(|(slot, _)| !given.contains(slot)) {
             self.step(1)?;
-            let value = match program.run(self, vec![Value::Record(table, record)]) {
+            let value = match self.run_reading(program, table, record) {
                 Ok(value) => value,
                 Err(error) if error.is_of_run() => return Err(error),
                 Err(_) => continue,

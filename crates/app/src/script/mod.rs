@@ -143,7 +143,7 @@ impl Session {
         // What does not compile never reaches the writer.
         let schema = Arc::clone(&self.snapshot().schema);
         let checked = compile(&self.database.library(&schema), &self.accesses(&schema), &request.source)?;
-        if checked.program.effect < Effect::Outside {
+        if checked.program.effect < Effect::Evaluates {
             return self.query(request).await;
         }
         let (sender, receiver) = oneshot::channel();

@@ -61,6 +61,10 @@ impl Host for Overlay<'_, '_> {
         self.accesses.of(table).is_some_and(|access| access.may_read(slot))
     }
 
+    fn may_read_table(&self, table: TableId) -> bool {
+        self.triggers > 0 || self.accesses.of(table).is_some_and(|access| access.require_read().is_ok())
+    }
+
     fn exists(&self, table: TableId, record: RecordId) -> bool {
         self.tx.exists(table, record)
     }

@@ -63,6 +63,7 @@ impl Transaction for ScriptTransaction {
         let is_time_up = || started.elapsed() > time_max;
         let run = self.limits().run();
         let mut cx = Context::new(&mut overlay, library, locale.clone(), run, &is_time_up);
+        cx.may_write = true;
         let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
         if !cx.deferred.is_empty() {
             return Err(AppError::Script(ScriptError {

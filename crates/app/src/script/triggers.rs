@@ -141,6 +141,7 @@ impl Triggers {
         let time_max = Duration::from_millis(script.write_ms_max);
         let is_time_up = || started.elapsed() > time_max;
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
+        cx.may_write = true;
         work(&mut cx)
     }
 }

@@ -34,12 +34,9 @@ pub const FUNCTIONS: &[FunctionDef] = &[
         "The lines of a CSV text: objects, whose keys are the names in its first line. The separator is a comma unless \
          given; with `false` as third argument, the first line is data and each line an array. All values are text.",
         &[
-            (
-                "parseCSV(\"Name,City\nAda,London\nAlan,\"\"Wilmslow, UK\"\"\")",
-                "[{\"Name\":\"Ada\",\"City\":\"London\"},{\"Name\":\"Alan\",\"City\":\"Wilmslow, UK\"}]",
-            ),
-            ("parseCSV(\"a;b\n1;2\", \";\")", "[{\"a\":\"1\",\"b\":\"2\"}]"),
-            ("parseCSV(\"1,2\n3,4\", \",\", false)", "[[\"1\",\"2\"],[\"3\",\"4\"]]"),
+            ("parseCSV(urlDecode(\"Name,City%0AAda,London\"))", "[{\"Name\":\"Ada\",\"City\":\"London\"}]"),
+            ("parseCSV(urlDecode(\"a;b%0A1;2\"), \";\")", "[{\"a\":\"1\",\"b\":\"2\"}]"),
+            ("parseCSV(urlDecode(\"1,2%0A3,4\"), \",\", false)", "[[\"1\",\"2\"],[\"3\",\"4\"]]"),
         ],
     ),
     FunctionDef::new(

@@ -13,6 +13,7 @@ pub mod numbers;
 pub mod outside;
 pub mod regex;
 pub mod screen;
+pub mod scripts;
 pub mod text;
 pub mod users;
 
@@ -29,6 +30,7 @@ pub const GROUPS: &[(&str, &[FunctionDef])] = &[
     ("Arrays", arrays::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("XML and CSV", exchange::FUNCTIONS),
+    ("Scripts", scripts::FUNCTIONS),
     ("Users and environment", users::FUNCTIONS),
     ("Files, web and mail", outside::FUNCTIONS),
     ("Screen and devices", screen::FUNCTIONS),
