@@ -5,6 +5,7 @@ mod formulas;
 mod limits;
 #[cfg(test)]
 mod oracle;
+mod outside;
 mod overlay;
 mod snapshot;
 mod threads;
@@ -26,6 +27,8 @@ use crate::{AppError, Session, TableAccess, app::Inner};
 
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
+pub(crate) use outside::Reach;
+pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
 pub(crate) use triggers::{Triggers, Written};
@@ -151,6 +154,7 @@ impl Session {
             request,
             database: Arc::clone(&self.database),
             host: Arc::clone(&self.app.host),
+            outside: self.app.outside.get().cloned(),
             limits: Arc::clone(&self.app.limits),
             runner: self.runner(),
             actor: self.principal.user.clone(),

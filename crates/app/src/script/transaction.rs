@@ -12,8 +12,8 @@ use boobook_store::Idempotency;
 use tokio::sync::oneshot;
 
 use super::{
-    Accesses, Runner, ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest, compile, failed,
-    overlay::Overlay,
+    Accesses, Outside, Reach, Runner, ScriptAnswer, ScriptError, ScriptLimits, ScriptRequest, compile,
+    failed, overlay::Overlay,
 };
 use crate::{AppError, Database, Limits, transaction::Transaction};
 
@@ -21,6 +21,7 @@ pub(crate) struct ScriptTransaction {
     pub(crate) request: ScriptRequest,
     pub(crate) database: Arc<Database>,
     pub(crate) host: Arc<dyn crate::Host>,
+    pub(crate) outside: Option<Arc<dyn Outside>>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) runner: Runner,
     pub(crate) actor: UserId,
@@ -53,7 +54,6 @@ impl Transaction for ScriptTransaction {
         let checked = compile(&library, &accesses, source)?;
         let locale = super::limits::locale(tx.schema());
         let schema = Arc::clone(tx.schema());
-        let mut overlay = Overlay::new(tx, &accesses, &self.runner, &*self.host);
         #[expect(
             clippy::disallowed_methods,
             reason = "how long a script runs is no part of what it computes"
@@ -61,6 +61,8 @@ impl Transaction for ScriptTransaction {
         let started = Instant::now();
         let time_max = Duration::from_millis(self.limits().write_ms_max);
         let is_time_up = || started.elapsed() > time_max;
+        let reach = Reach { outside: self.outside.clone(), started, time_max };
+        let mut overlay = Overlay::new(tx, &accesses, &self.runner, &*self.host).reaching(reach);
         let run = self.limits().run();
         let mut cx = Context::new(&mut overlay, library, locale.clone(), run, &is_time_up);
         cx.may_write = true;

@@ -90,7 +90,6 @@ const NOT_YET: &[&str] = &[
     "fileMetadata",
     "files",
     "fileUrl",
-    "http",
     "importFile",
     "loadFileAsBase64",
     "loadFileAsBase64URL",
