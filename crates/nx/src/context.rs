@@ -81,6 +81,7 @@ impl<'h> Context<'h> {
         limits: RunLimits,
         is_time_up: &'h dyn Fn() -> bool,
     ) -> Self {
+        let locale = locale.with_users(host.users().iter().chain([host.user()]));
         Self {
             host,
             schema: Arc::clone(&library.schema),
