@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use boobook_model::{Principal, Role, Schema};
 use boobook_store::Store;
 
 use crate::{
-    AppError, Catalogue, DatabaseState, Host, Limits, Session, catalogue,
+    AppError, Catalogue, DatabaseState, Host, Limits, Outside, Session, catalogue,
     limits::CATALOGUE_POLL,
     registry::Registry,
     script::{ScriptThreads, resumed},
@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     registry: Registry,
     pool: Arc<WriterPool>,
     pub(crate) scripts: ScriptThreads,
+    pub(crate) outside: OnceLock<Arc<dyn Outside>>,
     looked_at_ms: AtomicI64,
 }
 
@@ -68,9 +69,16 @@ impl App {
                 registry,
                 pool,
                 scripts,
+                outside: OnceLock::new(),
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
+    }
+
+    /// Gives scripts a way out; without one, functions that need it are an error. The first one stays.
+    pub fn reach_outside(&self, outside: Arc<dyn Outside>) {
+        // Whoever comes later changes nothing, as the comment above says.
+        let _ = self.inner.outside.set(outside);
     }
 
     /// The limits in force.

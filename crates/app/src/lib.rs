@@ -53,5 +53,8 @@ pub use host::{Host, SystemHost};
 pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
 pub use schema_edit::Edited;
-pub use script::{Computed, Formulas, ScriptAnswer, ScriptError, ScriptLimits, ScriptProblem, ScriptRequest};
+pub use script::{
+    Computed, Formulas, HttpAnswer, HttpRequest, Outside, ScriptAnswer, ScriptError, ScriptLimits,
+    ScriptProblem, ScriptRequest,
+};
 pub use session::{Changes, RecordChange, Session};

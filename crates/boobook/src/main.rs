@@ -12,6 +12,7 @@ mod import;
 mod local;
 mod nx;
 mod out;
+mod outside;
 mod server;
 mod telemetry;
 

@@ -14,7 +14,9 @@ use crate::{
     config::{HttpSettings, Settings},
     failure::{Failure, from_app},
     local::open_store,
-    out, telemetry,
+    out,
+    outside::Web,
+    telemetry,
 };
 
 /// Upper bounds, in seconds, of the buckets of every histogram.
@@ -50,6 +52,7 @@ impl Server {
         let shown = settings.data.display().to_string();
         let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
             .map_err(|error| from_app(error, "the server cannot start", &shown))?;
+        app.reach_outside(Arc::new(Web::new(&settings.script.http, runtime.handle().clone())?));
         Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
     }
 

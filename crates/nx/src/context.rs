@@ -9,7 +9,7 @@ use crate::{
     Host, Library, Locale, Right, RunError, RunErrorKind, Value,
     deferred::PutOff,
     eval::{EVAL_DEPTH_MAX, stored},
-    ir::FieldAt,
+    ir::{FieldAt, Program},
     library::{FieldAtKey, Trigger},
     regex::RegexCache,
 };
@@ -53,7 +53,12 @@ pub struct Context<'h> {
     pub limits: RunLimits,
     /// Work put off until the transaction is done.
     pub deferred: Vec<PutOff>,
+    /// Whether scripts that are compiled while it runs (`eval`) may write and reach outside. Formulas and conditions
+    /// only read whatever this says.
+    pub may_write: bool,
     pub(crate) calls: u32,
+    /// Scripts of `eval`, with the table of their `this`.
+    pub(crate) evaluated: FxHashMap<(Arc<str>, Option<TableId>), Arc<Program>>,
     library: Arc<Library>,
     is_time_up: &'h dyn Fn() -> bool,
     steps: u64,
@@ -80,13 +85,16 @@ impl<'h> Context<'h> {
         limits: RunLimits,
         is_time_up: &'h dyn Fn() -> bool,
     ) -> Self {
+        let locale = locale.with_users(host.users().iter().chain([host.user()]));
         Self {
             host,
             schema: Arc::clone(&library.schema),
             locale,
             limits,
             deferred: Vec::new(),
+            may_write: false,
             calls: 0,
+            evaluated: FxHashMap::default(),
             library,
             is_time_up,
             steps: 0,
@@ -169,7 +177,7 @@ impl<'h> Context<'h> {
             return Ok(Value::Null);
         }
         self.step(1)?;
-        let value = match self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)])) {
+        let value = match self.reading(|cx| program.run(cx, vec![Value::Record(table, record)])) {
             Ok(value) => value,
             Err(error) if error.is_of_run() => return Err(error),
             Err(_) => Value::Null,
@@ -199,7 +207,7 @@ impl<'h> Context<'h> {
         let schema = Arc::clone(&self.schema);
         for (slot, program) in defaults.iter().filter(|(slot, _)| !given.contains(slot)) {
             self.step(1)?;
-            let value = match self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)])) {
+            let value = match self.reading(|cx| program.run(cx, vec![Value::Record(table, record)])) {
                 Ok(value) => value,
                 Err(error) if error.is_of_run() => return Err(error),
                 Err(_) => continue,

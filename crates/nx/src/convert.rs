@@ -81,7 +81,8 @@ pub(crate) fn write_text(value: &Value, schema: &Schema, locale: &Locale, out: &
         Value::Null => {}
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         Value::Number(n) => write_number(*n, out),
-        Value::Text(text) | Value::User(text) | Value::File(.., text) => out.push_str(text),
+        Value::Text(text) | Value::File(.., text) => out.push_str(text),
+        Value::User(id) => out.push_str(locale.users.get(id).unwrap_or(id)),
         Value::Date(_)
         | Value::DateTime(_)
         | Value::Time(_)

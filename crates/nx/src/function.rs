@@ -30,6 +30,8 @@ pub enum Effect {
     Volatile,
     /// Concerns a screen. On a server its arguments are evaluated, a line is logged, and it is null (§4.8).
     Screen,
+    /// Runs a script that is not known before: it may do whatever the script around it may.
+    Evaluates,
     /// Reaches outside the database: not in formulas and queries.
     Outside,
     /// Writes records: not in formulas and queries.

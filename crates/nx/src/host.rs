@@ -142,6 +142,11 @@ pub trait Host {
         true
     }
 
+    /// As [`Self::may_read`], of a table.
+    fn may_read_table(&self, _table: TableId) -> bool {
+        true
+    }
+
     /// Whether a record exists (and the caller may read it).
     fn exists(&self, table: TableId, record: RecordId) -> bool;
 

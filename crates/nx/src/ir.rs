@@ -277,7 +277,7 @@ impl Expr {
             | Kind::Deferred(..)
             | Kind::Break => true,
             // Time and user are the same all through a run; chance is not.
-            Kind::Call(def, ..) => def.effect > Effect::Volatile || def.name == "random",
+            Kind::Call(def, ..) => def.effect > Effect::Volatile || matches!(def.name, "random" | "eval"),
             _ => false,
         }
     }

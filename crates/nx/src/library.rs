@@ -382,7 +382,9 @@ impl Formulas<'_> {
         let checked = check(&parsed.script, &scope);
         let mut diagnostics = parsed.diagnostics;
         diagnostics.extend(checked.diagnostics.iter().cloned());
-        if checked.program.effect > effect_max && effect_max < Effect::Outside {
+        let effect = checked.program.effect;
+        // What `eval` makes is looked at when it runs.
+        if effect > effect_max && effect != Effect::Evaluates && effect_max < Effect::Outside {
             let span = parsed.script.body.span;
             let message = "a formula or condition only reads: no assignments to fields, `create`, `delete`, http() or mail";
             diagnostics.push(Diagnostic::error(codes::READ_ONLY, span, message));

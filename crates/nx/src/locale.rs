@@ -1,6 +1,12 @@
-//! Language and time zone of a database: settings `locale` and `timeZone`, by default English and UTC.
+//! Language and time zone of a database: settings `locale` and `timeZone`, by default English and UTC. And what people
+//! call each other.
+
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
+
+use crate::User;
 
 /// A language that names of days and months, and formats of dates and numbers, exist in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,10 +44,28 @@ pub struct Locale {
     pub language: Language,
     /// For dates and times of instants.
     pub zone: TimeZone,
+    /// Names of users by their ids.
+    pub(crate) users: Arc<FxHashMap<Arc<str>, Arc<str>>>,
+}
+
+impl Locale {
+    /// Language and zone; a run adds the users of its host.
+    pub fn new(language: Language, zone: TimeZone) -> Self {
+        Self { language, zone, users: Arc::default() }
+    }
+
+    /// With the names of users. One without a name is called by the address, else by the id.
+    pub(crate) fn with_users<'a>(self, users: impl Iterator<Item = &'a User>) -> Self {
+        let named = users.filter_map(|user| {
+            let name = if user.name.is_empty() { &user.email } else { &user.name };
+            (!name.is_empty()).then(|| (Arc::from(user.id.as_str()), Arc::clone(name)))
+        });
+        Self { users: Arc::new(named.collect()), ..self }
+    }
 }
 
 impl Default for Locale {
     fn default() -> Self {
-        Self { language: Language::En, zone: TimeZone::UTC }
+        Self::new(Language::En, TimeZone::UTC)
     }
 }

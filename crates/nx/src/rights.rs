@@ -93,6 +93,14 @@ impl Context<'_> {
         done
     }
 
+    /// As [`Self::trusted`], for what only reads: formulas, conditions, defaults.
+    pub(crate) fn reading<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let may_write = std::mem::replace(&mut self.may_write, false);
+        let done = self.trusted(work);
+        self.may_write = may_write;
+        done
+    }
+
     /// The condition on reading, where the run has to ask for one now.
     pub(crate) fn read_guard(&self, right: Right) -> Option<Guard> {
         if self.is_restricted && self.trusted == 0 { self.library().guard(right) } else { None }
@@ -157,7 +165,7 @@ impl Context<'_> {
             Some(Guard::Condition(program)) => program,
         };
         self.step(1)?;
-        match self.trusted(|cx| program.run(cx, vec![Value::Record(table, record)])) {
+        match self.reading(|cx| program.run(cx, vec![Value::Record(table, record)])) {
             Ok(Value::Null) => Ok(right.when_failed()),
             Ok(value) => Ok(value.is_true()),
             Err(error) if error.is_of_run() => Err(error),

@@ -10,7 +10,7 @@ use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
 use boobook_nx::{Context, PutOff, Right};
 
-use super::{Accesses, Computed, Formulas, Runner, limits, overlay::Overlay, refused};
+use super::{Accesses, Computed, Formulas, Reach, Runner, limits, overlay::Overlay, refused};
 use crate::{AppError, Database, TableAccess, app::Inner};
 
 /// Who writes, and where. Cheap to make: nothing is looked up before there is a script.
@@ -136,7 +136,6 @@ impl Behalf {
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
         let accesses = Accesses::new(tx.schema(), &self.role, self.principal.read_only);
         let locale = limits::locale(tx.schema());
-        let mut overlay = Overlay::new(tx, &accesses, &runner, &*self.app.host);
         #[expect(
             clippy::disallowed_methods,
             reason = "how long a trigger runs is no part of what it computes"
@@ -144,7 +143,10 @@ impl Behalf {
         let started = Instant::now();
         let time_max = Duration::from_millis(script.write_ms_max);
         let is_time_up = || started.elapsed() > time_max;
+        let reach = Reach { outside: self.app.outside.get().cloned(), started, time_max };
+        let mut overlay = Overlay::new(tx, &accesses, &runner, &*self.app.host).reaching(reach);
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
+        cx.may_write = true;
         work(&mut cx)
     }
 }

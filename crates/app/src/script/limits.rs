@@ -57,8 +57,8 @@ impl ScriptLimits {
 pub(crate) fn locale(schema: &Schema) -> Locale {
     let settings: &JsonMap = &schema.settings.0;
     let text = |key: &str| settings.get(key).and_then(|value| value.as_str());
-    Locale {
-        language: text("locale").and_then(Language::from_code).unwrap_or_default(),
-        zone: text("timeZone").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC),
-    }
+    Locale::new(
+        text("locale").and_then(Language::from_code).unwrap_or_default(),
+        text("timeZone").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC),
+    )
 }

@@ -7,6 +7,7 @@ mod formulas;
 mod limits;
 #[cfg(test)]
 mod oracle;
+mod outside;
 mod overlay;
 mod reading;
 mod snapshot;
@@ -30,6 +31,8 @@ pub(crate) use behalf::{Behalf, Written};
 pub(crate) use deferred::{Deferred, deferred, resumed};
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
+pub(crate) use outside::Reach;
+pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
 
@@ -148,7 +151,7 @@ impl Session {
         // What does not compile never reaches the writer.
         let schema = Arc::clone(&self.snapshot().schema);
         let checked = compile(&self.database.library(&schema), &self.accesses(&schema), &request.source)?;
-        if checked.program.effect < Effect::Outside {
+        if checked.program.effect < Effect::Evaluates {
             return self.query(request).await;
         }
         let (sender, receiver) = oneshot::channel();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use boobook_engine::{Tx, TxError};
 use boobook_model::{Cell, RecordId, Schema, TableId, Value};
-use boobook_nx::{Filter, Host, HostError, RecordMeta, User};
+use boobook_nx::{Filter, Host, HostError, RecordMeta, User, Value as NxValue};
 
-use super::{Accesses, Runner, snapshot::engine_conditions};
+use super::{Accesses, Reach, Runner, snapshot::engine_conditions};
 use crate::TableAccess;
 
 /// Reads and writes a transaction with a caller's rights.
@@ -19,6 +19,7 @@ pub(crate) struct Overlay<'a, 'h> {
     now_ms: i64,
     /// Triggers under way: they write with the rights of who made them.
     triggers: u32,
+    reach: Option<Reach>,
 }
 
 impl<'a, 'h> Overlay<'a, 'h> {
@@ -29,7 +30,12 @@ impl<'a, 'h> Overlay<'a, 'h> {
         host: &'a dyn crate::Host,
     ) -> Self {
         let schema = Arc::clone(tx.schema());
-        Self { tx, schema, accesses, runner, host, now_ms: host.now_ms(), triggers: 0 }
+        Self { tx, schema, accesses, runner, host, now_ms: host.now_ms(), triggers: 0, reach: None }
+    }
+
+    /// With a way out.
+    pub(crate) fn reaching(self, reach: Reach) -> Self {
+        Self { reach: Some(reach), ..self }
     }
 
     fn require(
@@ -59,6 +65,10 @@ impl Host for Overlay<'_, '_> {
 
     fn may_read(&self, table: TableId, slot: usize) -> bool {
         self.accesses.of(table).is_some_and(|access| access.may_read(slot))
+    }
+
+    fn may_read_table(&self, table: TableId) -> bool {
+        self.triggers > 0 || self.accesses.of(table).is_some_and(|access| access.require_read().is_ok())
     }
 
     fn exists(&self, table: TableId, record: RecordId) -> bool {
@@ -152,5 +162,12 @@ impl Host for Overlay<'_, '_> {
 
     fn log(&mut self, message: &str) {
         tracing::debug!(database = %self.runner.database, "script: {message}");
+    }
+
+    fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {
+        match &self.reach {
+            Some(reach) => reach.call(function, arguments),
+            None => Err(HostError::new(format!("{function}() is not available here"))),
+        }
     }
 }

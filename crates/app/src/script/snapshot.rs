@@ -37,6 +37,10 @@ impl Host for Reader<'_> {
         self.accesses.of(table).is_some_and(|access| access.may_read(slot))
     }
 
+    fn may_read_table(&self, table: TableId) -> bool {
+        self.accesses.of(table).is_some_and(|access| access.require_read().is_ok())
+    }
+
     fn exists(&self, table: TableId, record: RecordId) -> bool {
         self.snapshot.table(table).is_some_and(|table| table.row(record).is_some())
     }

@@ -5,6 +5,7 @@
 //! lists them all, which a test checks.
 
 mod keys;
+mod script;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +17,8 @@ use boobook_http::{HttpConfig, ListenConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+
+pub(crate) use script::{ScriptHttpSettings, ScriptSettings};
 
 /// File read where no `--config` names another.
 const DEFAULT_FILE: &str = "boobook.toml";
@@ -33,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) compat: CompatSettings,
     pub(crate) log: LogSettings,
     pub(crate) limits: Limits,
+    pub(crate) script: ScriptSettings,
 }
 
 /// TLS: both or none.
@@ -124,6 +128,7 @@ impl Default for Settings {
             compat: CompatSettings::default(),
             log: LogSettings::default(),
             limits: Limits::default(),
+            script: ScriptSettings::default(),
         }
     }
 }
@@ -237,6 +242,10 @@ impl Settings {
                 "it is 400, or 500 for clients that expect what the original answers",
             ));
         }
+        self.script
+            .http
+            .networks()
+            .map_err(|problem| Failure::usage(format!("script.http.allow: {problem}"), keys::WHERE_LISTED))?;
         Ok(())
     }
 }
@@ -270,7 +279,8 @@ fn read_file(path: &Path) -> anyhow::Result<toml::Table> {
 /// A misspelt variable of a section would be overlooked for years. Names outside the sections may belong to other
 /// programs.
 fn refuse_unknown(variables: &BTreeMap<String, String>, known: &[keys::Key]) -> anyhow::Result<()> {
-    const SECTIONS: [&str; 4] = ["BOOBOOK_LIMITS_", "BOOBOOK_HTTP_", "BOOBOOK_COMPAT_", "BOOBOOK_TLS_"];
+    const SECTIONS: [&str; 5] =
+        ["BOOBOOK_LIMITS_", "BOOBOOK_HTTP_", "BOOBOOK_COMPAT_", "BOOBOOK_TLS_", "BOOBOOK_SCRIPT_"];
     for name in variables.keys() {
         let ours = SECTIONS.iter().any(|section| name.starts_with(section));
         if ours && !known.iter().any(|key| key.variable == *name) {

@@ -220,8 +220,22 @@ impl Checker<'_> {
                 let name = self.type_name(of.ty);
                 expr(Kind::Constant(Value::text(name)), Type::TEXT, span)
             }
+            ("debugValueInfo", [of]) => self.value_info(of, span),
             _ => return None,
         })
+    }
+
+    /// A value as JSON in brackets behind its type: `text("Sofia")`.
+    fn value_info(&mut self, of: &Ast, span: Span) -> Expr {
+        let of = self.expr(of);
+        let name = self.type_name(of.ty);
+        let value = match functions::function("formatJSON") {
+            Some(def) => self.call_built_in(def, vec![of], span),
+            None => of,
+        };
+        let constant = |text: String| expr(Kind::Constant(Value::text(text)), Type::TEXT, span);
+        let pieces = vec![constant(format!("{name}(")), value, constant(")".into())];
+        expr(Kind::Template(pieces), Type::TEXT, span)
     }
 
     fn table_id(&mut self, of: &Ast, span: Span) -> Expr {

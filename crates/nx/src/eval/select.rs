@@ -290,7 +290,10 @@ fn known(field: &Field, comparison: Comparison, value: &Value) -> Known {
         Comparison::Like => match (class, value) {
             (StorageClass::Text, Value::Text(text)) if text.is_empty() => Known::Always,
             (StorageClass::Text, Value::Null) => Known::Always,
-            (StorageClass::Text, Value::Text(text)) => Known::Test(Test::Like(Arc::clone(text))),
+            // A user is shown by name, and stored by id.
+            (StorageClass::Text, Value::Text(text)) if field.kind.base() != "user" => {
+                Known::Test(Test::Like(Arc::clone(text)))
+            }
             _ => Known::ByRecord,
         },
         Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual => {

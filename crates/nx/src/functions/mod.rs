@@ -7,11 +7,13 @@ pub mod arrays;
 #[cfg(test)]
 pub(crate) mod check;
 pub mod dates;
+pub mod exchange;
 pub mod json;
 pub mod numbers;
 pub mod outside;
 pub mod regex;
 pub mod screen;
+pub mod scripts;
 pub mod text;
 pub mod users;
 
@@ -27,6 +29,8 @@ pub const GROUPS: &[(&str, &[FunctionDef])] = &[
     ("Dates and times", dates::FUNCTIONS),
     ("Arrays", arrays::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
+    ("XML and CSV", exchange::FUNCTIONS),
+    ("Scripts", scripts::FUNCTIONS),
     ("Users and environment", users::FUNCTIONS),
     ("Files, web and mail", outside::FUNCTIONS),
     ("Screen and devices", screen::FUNCTIONS),

@@ -49,5 +49,17 @@ outside! {
 
 fn ask(cx: &mut Context<'_>, name: &'static str, arguments: &[Value]) -> Result<Value, RunError> {
     cx.step(1)?;
-    Ok(cx.host.outside(name, arguments)?)
+    let value = cx.host.outside(name, arguments)?;
+    cx.charge(all_bytes(&value))?;
+    Ok(value)
+}
+
+/// What comes from outside is made outside: nothing has counted its parts. JSON is never nested deeply.
+fn all_bytes(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::Array(items) => items.iter().map(all_bytes).sum(),
+        Value::Object(object) => object.iter().map(|(key, value)| key.len() + all_bytes(value)).sum(),
+        _ => 0,
+    };
+    value.heap_bytes() + inside
 }

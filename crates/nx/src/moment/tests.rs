@@ -6,7 +6,7 @@ use crate::Language;
 
 fn locale(language: Language, zone: &str) -> Locale {
     let zone = if zone.is_empty() { TimeZone::UTC } else { TimeZone::posix(zone).unwrap() };
-    Locale { language, zone }
+    Locale::new(language, zone)
 }
 
 fn formatted(value: &Value, format: &str, language: &str, zone: &str) -> String {
