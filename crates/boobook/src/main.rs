@@ -5,6 +5,7 @@
 //! are one file each in [`cli`]; `import` is a client of a running server, the others work on a data directory.
 
 mod cli;
+mod client;
 mod config;
 mod demo;
 mod failure;
@@ -13,6 +14,7 @@ mod local;
 mod nx;
 mod out;
 mod outside;
+mod query;
 mod server;
 mod telemetry;
 

@@ -43,3 +43,4 @@ pub use parser::{Parse, parse, parse_within};
 pub use printer::{Form, print};
 pub use span::{Span, line_column};
 pub use suggest::suggest;
+pub use token::RESERVED;

@@ -22,6 +22,9 @@ macro_rules! tokens {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum TokenKind { $($word,)+ $($sign,)+ $($other,)+ }
 
+        /// The reserved words.
+        pub const RESERVED: &[&str] = &[$($word_text),+];
+
         impl TokenKind {
             /// The reserved word that `text` is.
             pub(crate) fn reserved(text: &str) -> Option<Self> {

@@ -506,8 +506,8 @@ mod tests {
     #[test]
     fn reads_all_three_framings() {
         let addr = serve(vec![
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n4;x=y\r\n1,2]\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n4;x=y\r\n1,2]\r\n0\r\n\r\n",
             "HTTP/1.1 404 Not Found\r\n\r\n{\"message\":\"x\"}",
         ]);
         let client = Client::new(addr, Some("k"));

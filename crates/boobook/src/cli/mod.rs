@@ -8,6 +8,7 @@ pub(crate) mod duration;
 mod import;
 mod key;
 mod nx;
+mod query;
 mod serve;
 mod team;
 mod user;
@@ -57,7 +58,9 @@ enum Command {
     Database(database::Database),
     /// Import a CSV file into a table of a running server.
     Import(import::Import),
-    /// Look up the functions of the NX language.
+    /// Run NX on a running server, or talk to it at a prompt.
+    Query(query::Query),
+    /// Format and check NX scripts, look up the functions of the language.
     Nx(nx::Nx),
     /// Copy a data directory consistently, also while a server runs on it.
     Backup(backup::Backup),
@@ -114,6 +117,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Key(command) => command.run(),
         Command::Database(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Query(command) => command.run(),
         Command::Nx(command) => command.run(),
         Command::Backup(command) => command.run(),
     };

@@ -1,5 +1,7 @@
 //! `boobook nx`
 
+use std::path::PathBuf;
+
 use boobook_nx_syntax::suggest;
 use clap::{Args, Subcommand};
 
@@ -9,7 +11,7 @@ use crate::{
     out,
 };
 
-/// Look up the functions of the NX language.
+/// Format and check NX scripts, look up the functions of the language.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  boobook nx functions lpad")]
 pub(super) struct Nx {
@@ -19,6 +21,38 @@ pub(super) struct Nx {
 
 #[derive(Debug, Subcommand)]
 enum NxCommand {
+    /// Format scripts in place.
+    #[command(after_help = "Examples:
+  boobook nx fmt scripts/*.nx
+  boobook nx fmt --check scripts/*.nx
+  pbpaste | boobook nx fmt -")]
+    Fmt {
+        /// Files of one script each; `-` formats standard input to standard output
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Change nothing, but fail if a file would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check a script against the schema of a database.
+    #[command(after_help = "Examples:
+  curl -H \"Authorization: Bearer $BOOBOOK_KEY\" $BOOBOOK_URL/v1/teams/TEAM/databases/DB/schema > schema.json
+  boobook nx check close-year.nx --schema schema.json
+  boobook nx check total.nx --schema schema.json --table Invoice")]
+    Check {
+        /// The script; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The schema of the database, as the server shows it
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// The table whose record is `this`, by name or id: for formulas and triggers
+        #[arg(long, value_name = "NAME")]
+        table: Option<String>,
+        /// Print what was found as a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the functions of the language, or one of them.
     #[command(after_help = "Examples:\n  boobook nx functions\n  boobook nx functions lpad")]
     Functions {
@@ -34,6 +68,10 @@ impl Nx {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.command {
+            NxCommand::Fmt { files, check } => nx::format(&files, check),
+            NxCommand::Check { file, schema, table, json } => {
+                nx::check(&file, &schema, table.as_deref(), json)
+            }
             NxCommand::Functions { name: Some(name), .. } => one(&name),
             NxCommand::Functions { markdown: true, .. } => out::line(nx::page().trim_end()),
             NxCommand::Functions { .. } => list(),

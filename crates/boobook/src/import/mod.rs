@@ -4,7 +4,6 @@
 //! number and nothing is written, unless such rows are to be skipped. Batches carry idempotency keys made from
 //! their content, so that an import that was cut off can be run again: what arrived the first time is not doubled.
 
-mod client;
 mod columns;
 mod file;
 mod plan;
@@ -19,8 +18,11 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 
-use crate::{failure::Failure, out};
-use client::{Client, Table};
+use crate::{
+    client::{Client, Table},
+    failure::Failure,
+    out,
+};
 use file::{BadRow, Sheet};
 use plan::{Column, Target};
 

@@ -3,12 +3,11 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    client::Table,
     columns::{Inferred, Lined, Reading, infer, reading_for},
     file::{BadRow, Sheet, line_of},
     value::to_json,
 };
-use crate::failure::Failure;
+use crate::{client::Table, failure::Failure};
 
 /// What happens to a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +132,7 @@ impl Column {
 }
 
 /// By exact name, else by the only one that differs in case.
-fn field_of<'a>(table: &'a Table, name: &str) -> Option<&'a super::client::Field> {
+fn field_of<'a>(table: &'a Table, name: &str) -> Option<&'a crate::client::Field> {
     table.fields.iter().find(|field| field.name == name).or_else(|| {
         let lower = name.to_lowercase();
         let mut alike = table.fields.iter().filter(|field| field.name.to_lowercase() == lower);

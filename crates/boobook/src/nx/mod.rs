@@ -2,8 +2,10 @@
 //!
 //! What scripts mean is decided in the crate `nx`; here is only how it is shown.
 
+mod files;
 mod functions;
 mod page;
 
+pub(crate) use files::{check, format};
 pub(crate) use functions::{Entry, groups};
 pub(crate) use page::{entry, page};

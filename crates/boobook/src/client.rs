@@ -1,4 +1,4 @@
-//! The few requests an import makes.
+//! The few requests that commands make of a running server.
 
 use std::{thread, time::Duration};
 
@@ -51,6 +51,17 @@ pub(crate) struct Choice {
     pub(crate) caption: String,
 }
 
+/// Why a server did not run a script.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ScriptProblem {
+    pub(crate) message: String,
+    /// From 1; none where no place is to blame.
+    #[serde(default)]
+    pub(crate) line: Option<u32>,
+    #[serde(default)]
+    pub(crate) column: Option<u32>,
+}
+
 #[derive(Deserialize)]
 struct Stored {
     sequence: u64,
@@ -86,6 +97,28 @@ impl Client {
             ));
         }
         Ok(Some(self.succeeded(response, "the table could not be read")?.json()?))
+    }
+
+    /// All tables the key may read.
+    pub(crate) fn tables(&self) -> anyhow::Result<Vec<Table>> {
+        let response = self.send(self.request(Method::GET, "/tables"))?;
+        Ok(self.succeeded(response, "the tables could not be read")?.json()?)
+    }
+
+    /// Runs a script (`/exec` if it may write), once: what became of one without an answer is not known.
+    pub(crate) fn script(
+        &self,
+        may_write: bool,
+        source: &str,
+    ) -> anyhow::Result<Result<Json, ScriptProblem>> {
+        let path = if may_write { "/exec" } else { "/query" };
+        let body = json!({ "query": source, "choiceStyle": "names" });
+        let request = self.request(Method::POST, path).json(&body);
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        if response.status() == StatusCode::BAD_REQUEST {
+            return Ok(Err(response.json()?));
+        }
+        Ok(Ok(self.succeeded(response, "the script was not run")?.json()?))
     }
 
     /// Makes a table.
@@ -161,8 +194,8 @@ impl Client {
         }
         Failure::new(
             format!("the server at {} does not answer: {cause}", self.url),
-            "start one with `boobook serve`, or name another with --url or BOOBOOK_URL; what was imported is not \
-             imported twice when you run this again",
+            "start one with `boobook serve`, or name another with --url or BOOBOOK_URL; an import that is run \
+             again does not import anything twice",
         )
     }
 
