@@ -101,6 +101,8 @@ fn editor(tables: &[Table]) -> Reedline {
     let menu = ColumnarMenu::default().with_name(MENU);
     let mut editor = Reedline::create()
         .with_completer(Box::new(Complete(Words::new(tables))))
+        .with_quick_completions(true)
+        .with_partial_completions(true)
         .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
         .with_validator(Box::new(Whole))
         .with_hinter(Box::new(DefaultHinter::default()))
