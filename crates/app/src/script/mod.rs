@@ -3,6 +3,7 @@
 
 mod formulas;
 mod limits;
+mod mail;
 #[cfg(test)]
 mod oracle;
 mod outside;
@@ -27,6 +28,7 @@ use crate::{AppError, Session, TableAccess, app::Inner};
 
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
+pub use mail::Mail;
 pub(crate) use outside::Reach;
 pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
