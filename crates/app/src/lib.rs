@@ -54,7 +54,7 @@ pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
 pub use schema_edit::Edited;
 pub use script::{
-    Computed, Formulas, HttpAnswer, HttpRequest, Outside, ScriptAnswer, ScriptError, ScriptLimits,
+    Computed, Formulas, HttpAnswer, HttpRequest, Mail, Outside, ScriptAnswer, ScriptError, ScriptLimits,
     ScriptProblem, ScriptRequest,
 };
 pub use session::{Changes, RecordChange, Session};

@@ -15,7 +15,7 @@ use crate::{
     failure::{Failure, from_app},
     local::open_store,
     out,
-    outside::Web,
+    outside::World,
     telemetry,
 };
 
@@ -52,7 +52,7 @@ impl Server {
         let shown = settings.data.display().to_string();
         let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
             .map_err(|error| from_app(error, "the server cannot start", &shown))?;
-        app.reach_outside(Arc::new(Web::new(&settings.script.http, runtime.handle().clone())?));
+        app.reach_outside(Arc::new(World::new(&settings.script, runtime.handle().clone())?));
         Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
     }
 

@@ -5,6 +5,7 @@ mod behalf;
 mod deferred;
 mod formulas;
 mod limits;
+mod mail;
 #[cfg(test)]
 mod oracle;
 mod outside;
@@ -31,6 +32,7 @@ pub(crate) use behalf::{Behalf, Written};
 pub(crate) use deferred::{Deferred, deferred, resumed};
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
+pub use mail::Mail;
 pub(crate) use outside::Reach;
 pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};

@@ -1,4 +1,4 @@
-//! What scripts reach out of the server for: `http()`. What a script asks for is made a request here, and the answer a
+//! What scripts reach out of the server for: `http()`, `sendEmail()`. What a script asks for is made a request here, and the answer a
 //! value; who sends it is handed in ([`Outside`]), for there is no network in this crate.
 
 use std::{
@@ -8,10 +8,15 @@ use std::{
 
 use boobook_nx::{HostError, Object, Value, json};
 
+use super::mail::{self, Mail};
+
 /// Sends what scripts send. It does I/O, and decides which places may be reached at all.
 pub trait Outside: Send + Sync + 'static {
     /// Sends a request and waits for the answer, at most `time_max`. An error is a sentence for the script's author.
     fn http(&self, request: HttpRequest, time_max: Duration) -> Result<HttpAnswer, String>;
+
+    /// Hands a message to a mail server, within `time_max`; `None` where there is none.
+    fn mail(&self, mail: Mail, time_max: Duration) -> Option<Result<(), String>>;
 }
 
 /// A request of a script.
@@ -59,16 +64,31 @@ impl Reach {
         match (&self.outside, function) {
             (Some(outside), "http") => {
                 let request = request(arguments)?;
-                let left = self.time_max.saturating_sub(self.started.elapsed());
-                if left.is_zero() {
-                    return Err(HostError::new(
-                        "the script takes longer than it may (limits.script.write_ms_max)",
-                    ));
+                Ok(answer(outside.http(request, self.left()?)))
+            }
+            (Some(outside), "sendEmail") => {
+                let mail = mail::mail(arguments)?;
+                match outside.mail(mail, self.left()?) {
+                    Some(Ok(())) => Ok(outcome("result", true.into())),
+                    Some(Err(message)) => Ok(outcome("error", message.into())),
+                    None => Err(HostError::new(
+                        "this server has no mail server to send with; its administrator can set one (script.mail.host)",
+                    )),
                 }
-                Ok(answer(outside.http(request, left)))
             }
             _ => Err(HostError::new(format!("{function}() is not available on this server yet"))),
         }
+    }
+}
+
+impl Reach {
+    /// The time that the script has still.
+    fn left(&self) -> Result<Duration, HostError> {
+        let left = self.time_max.saturating_sub(self.started.elapsed());
+        if left.is_zero() {
+            return Err(HostError::new("the script takes longer than it may (limits.script.write_ms_max)"));
+        }
+        Ok(left)
     }
 }
 
@@ -151,6 +171,10 @@ fn answer(answer: Result<HttpAnswer, String>) -> Value {
         }
         Err(message) => ("error", message.into()),
     };
+    outcome(key, value)
+}
+
+fn outcome(key: &str, value: Value) -> Value {
     let object: Object = std::iter::once((key.into(), value)).collect();
     Value::Object(object.into())
 }

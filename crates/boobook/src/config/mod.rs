@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-pub(crate) use script::{ScriptHttpSettings, ScriptSettings};
+pub(crate) use script::{MailTls, ScriptHttpSettings, ScriptMailSettings, ScriptSettings};
 
 /// File read where no `--config` names another.
 const DEFAULT_FILE: &str = "boobook.toml";

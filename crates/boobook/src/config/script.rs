@@ -1,5 +1,7 @@
 //! What scripts may reach outside of the server.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::outside::Network;
@@ -10,6 +12,39 @@ use crate::outside::Network;
 pub(crate) struct ScriptSettings {
     /// `http()`
     pub(crate) http: ScriptHttpSettings,
+    /// `sendEmail()`
+    pub(crate) mail: ScriptMailSettings,
+}
+
+/// The mail server of `sendEmail()`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ScriptMailSettings {
+    /// Its name; empty is none.
+    pub(crate) host: String,
+    /// 0 is the usual one.
+    pub(crate) port: u16,
+    /// How the connection is secured.
+    pub(crate) tls: MailTls,
+    /// Who logs in; empty is nobody.
+    pub(crate) user: String,
+    /// Holds the password.
+    pub(crate) password_file: PathBuf,
+    /// Whom messages are from that do not say so.
+    pub(crate) from: String,
+}
+
+/// How a connection to a mail server is secured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MailTls {
+    /// Begins in the clear and must change; port 587.
+    #[default]
+    Starttls,
+    /// From the beginning; port 465.
+    Tls,
+    /// Not at all; port 25.
+    None,
 }
 
 /// `http()` of scripts.

@@ -96,7 +96,6 @@ const NOT_YET: &[&str] = &[
     "queryConnection",
     "removeFile",
     "renameFile",
-    "sendEmail",
     "shareFile",
     "shareView",
     "unshareAllViews",

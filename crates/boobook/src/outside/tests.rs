@@ -1,15 +1,15 @@
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{IpAddr, TcpListener},
     thread,
     time::Duration,
 };
 
-use boobook_app::{HttpRequest, Outside};
+use boobook_app::{HttpRequest, Mail};
 use tokio::runtime::Runtime;
 
-use super::{Network, Web, guard};
-use crate::config::ScriptHttpSettings;
+use super::{Network, guard, mail::Mailer, web::Web};
+use crate::config::{MailTls, ScriptHttpSettings, ScriptMailSettings};
 
 #[test]
 fn addresses_that_scripts_may_reach() {
@@ -228,4 +228,98 @@ fn one_that_does_not_answer_is_left() {
     drop(listener);
     let error = ask(&open(), &url, LONG).unwrap_err();
     assert!(error.to_lowercase().contains("refused"), "{error}");
+}
+
+/// A mail server that takes one message from whoever comes, but none for `nobody`.
+fn sink() -> (u16, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taken = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let mut said = String::new();
+        let mut is_message = false;
+        stream.write_all(b"220 sink\r\n").unwrap();
+        while let Some(Ok(line)) = lines.next() {
+            said.push_str(&line);
+            said.push('\n');
+            let answer = match &*line {
+                "." => "250 taken",
+                _ if is_message => continue,
+                "DATA" => "354 go on",
+                "QUIT" => break,
+                line if line.contains("nobody") => "550 no such user",
+                _ => "250 fine",
+            };
+            is_message = line == "DATA";
+            stream.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
+        }
+        said
+    });
+    (port, taken)
+}
+
+fn post(port: u16, mail: Mail, time_max: Duration) -> Result<(), String> {
+    let settings = ScriptMailSettings {
+        host: "127.0.0.1".into(),
+        port,
+        tls: MailTls::None,
+        from: "Boobook <db@example.com>".into(),
+        ..ScriptMailSettings::default()
+    };
+    let mailer = Mailer::new(&settings).unwrap().unwrap();
+    Runtime::new().unwrap().block_on(mailer.send(mail, time_max))
+}
+
+#[test]
+fn a_message_is_handed_over() {
+    let (port, taken) = sink();
+    let mail = Mail {
+        to: vec!["Ada <ada@example.com>".into()],
+        bcc: vec!["secret@example.com".into()],
+        reply_to: Some("answers@example.com".into()),
+        // What begins a header of its own must stay in the subject's.
+        subject: "Grüße\r\nBcc: evil@example.com".into(),
+        text: Some("Hello".into()),
+        html: Some("<b>Hello</b>".into()),
+        ..Mail::default()
+    };
+    assert_eq!(post(port, mail, LONG), Ok(()));
+    let said = taken.join().unwrap();
+    for part in [
+        "MAIL FROM:<db@example.com>",
+        "RCPT TO:<ada@example.com>",
+        "RCPT TO:<secret@example.com>",
+        "From: Boobook <db@example.com>",
+        "To: Ada <ada@example.com>",
+        "Reply-To: answers@example.com",
+        "multipart/alternative",
+        "<b>Hello</b>",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    let headers = said.lines().filter(|line| line.starts_with("Bcc:")).count();
+    assert!(headers == 0 && !said.contains("RCPT TO:<evil"), "{said}");
+}
+
+#[test]
+fn messages_that_are_not_sent() {
+    let to = |address: &str| Mail { to: vec![address.into()], ..Mail::default() };
+    let (port, taken) = sink();
+    let error = post(port, to("nobody@example.com"), LONG).unwrap_err();
+    assert!(error.contains("did not take the message") && error.contains("no such user"), "{error}");
+    drop(taken);
+    for address in ["no address", "a@b@c", "a@example.com\r\nBcc: c@example.com"] {
+        let error = post(1, to(address), LONG).unwrap_err();
+        assert!(error.contains("is no mail address"), "{address}: {error}");
+    }
+    // One that accepts and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let error = post(port, to("a@example.com"), Duration::from_millis(50)).unwrap_err();
+    assert_eq!(error, "the mail server did not take the message within 50 ms");
+    let none = Mailer::new(&ScriptMailSettings::default()).unwrap();
+    assert!(none.is_none());
+    let wrong = ScriptMailSettings { host: "localhost".into(), ..ScriptMailSettings::default() };
+    assert!(Mailer::new(&wrong).is_err_and(|error| error.to_string().contains("script.mail.from")));
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use boobook_app::{HttpAnswer, HttpRequest, Outside};
+use boobook_app::{HttpAnswer, HttpRequest};
 use reqwest::{
     Client, Method, Url,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -25,7 +25,7 @@ use crate::config::ScriptHttpSettings;
 const REDIRECTS_MAX: usize = 5;
 
 /// The web as scripts reach it.
-pub(crate) struct Web {
+pub(super) struct Web {
     client: Client,
     runtime: Handle,
     allowed: Arc<[Network]>,
@@ -55,7 +55,7 @@ impl Resolve for Resolver {
 
 impl Web {
     /// Requests run on the given runtime; who asks waits on a thread of its own.
-    pub(crate) fn new(settings: &ScriptHttpSettings, runtime: Handle) -> anyhow::Result<Self> {
+    pub(super) fn new(settings: &ScriptHttpSettings, runtime: Handle) -> anyhow::Result<Self> {
         let allowed = settings.networks().map_err(anyhow::Error::msg)?;
         let allowed: Arc<[Network]> = allowed.into();
         let of_redirect = Arc::clone(&allowed);
@@ -120,8 +120,9 @@ impl Web {
     }
 }
 
-impl Outside for Web {
-    fn http(&self, request: HttpRequest, time_max: Duration) -> Result<HttpAnswer, String> {
+impl Web {
+    /// Sends a request and waits for its answer.
+    pub(super) fn http(&self, request: HttpRequest, time_max: Duration) -> Result<HttpAnswer, String> {
         let time_max = time_max.min(self.timeout);
         self.runtime.block_on(async {
             let late = |_| format!("no answer within {} ms", time_max.as_millis());

@@ -1,0 +1,99 @@
+//! `sendEmail()` of scripts: hands messages to one SMTP server, which the settings name.
+
+use std::time::Duration;
+
+use boobook_app::Mail;
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{Mailbox, MultiPart, SinglePart},
+    transport::smtp::authentication::Credentials,
+};
+
+use crate::{
+    config::{MailTls, ScriptMailSettings},
+    failure::Failure,
+};
+
+/// The server that messages are handed to.
+pub(super) struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl Mailer {
+    /// None where no server is set. Reads the password.
+    pub(super) fn new(settings: &ScriptMailSettings) -> anyhow::Result<Option<Self>> {
+        let host = settings.host.as_str();
+        if host.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |problem: String| Failure::usage(problem, "see [script.mail] in docs/configuration.md");
+        let from = settings
+            .from
+            .parse()
+            .map_err(|error| wrong(format!("script.mail.from {:?} is no address: {error}", settings.from)))?;
+        type Transport = AsyncSmtpTransport<Tokio1Executor>;
+        let builder = match settings.tls {
+            MailTls::Starttls => Transport::starttls_relay(host),
+            MailTls::Tls => Transport::relay(host),
+            MailTls::None => Ok(Transport::builder_dangerous(host)),
+        };
+        let mut builder = builder.map_err(|error| wrong(format!("script.mail.host {host:?}: {error}")))?;
+        if settings.port > 0 {
+            builder = builder.port(settings.port);
+        }
+        if !settings.user.is_empty() {
+            let file = &settings.password_file;
+            let password = std::fs::read_to_string(file)
+                .map_err(|error| wrong(format!("script.mail.password_file {}: {error}", file.display())))?;
+            let password = password.trim_end_matches(['\r', '\n']).to_owned();
+            builder = builder.credentials(Credentials::new(settings.user.clone(), password));
+        }
+        Ok(Some(Self { transport: builder.build(), from }))
+    }
+
+    /// Sends a message, within a time. An error is a sentence for the script's author.
+    pub(super) async fn send(&self, mail: Mail, time_max: Duration) -> Result<(), String> {
+        let message = self.message(mail)?;
+        let late = |_| format!("the mail server did not take the message within {} ms", time_max.as_millis());
+        let sent = tokio::time::timeout(time_max, self.transport.send(message)).await.map_err(late)?;
+        sent.map(|_| ()).map_err(|error| {
+            let mut reasons = error.to_string();
+            let mut next = std::error::Error::source(&error);
+            while let Some(error) = next {
+                reasons.push_str(&format!(": {error}"));
+                next = error.source();
+            }
+            format!("the mail server did not take the message: {reasons}")
+        })
+    }
+
+    fn message(&self, mail: Mail) -> Result<Message, String> {
+        let read = |text: &str| {
+            text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address: {error}"))
+        };
+        let mut builder = Message::builder().subject(mail.subject);
+        builder = builder.from(match &mail.from {
+            Some(from) => read(from)?,
+            None => self.from.clone(),
+        });
+        if let Some(address) = &mail.reply_to {
+            builder = builder.reply_to(read(address)?);
+        }
+        for address in &mail.to {
+            builder = builder.to(read(address)?);
+        }
+        for address in &mail.cc {
+            builder = builder.cc(read(address)?);
+        }
+        for address in &mail.bcc {
+            builder = builder.bcc(read(address)?);
+        }
+        let built = match (mail.text, mail.html) {
+            (Some(text), Some(html)) => builder.multipart(MultiPart::alternative_plain_html(text, html)),
+            (None, Some(html)) => builder.singlepart(SinglePart::html(html)),
+            (text, None) => builder.singlepart(SinglePart::plain(text.unwrap_or_default())),
+        };
+        built.map_err(|error| format!("the message cannot be made: {error}"))
+    }
+}
