@@ -16,7 +16,10 @@ use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, cod
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::{AppError, Limits, error::from_store, transaction::Transaction, writer::WriterPool};
+use crate::{
+    AppError, Limits, error::from_store, script::CompiledScripts, transaction::Transaction,
+    writer::WriterPool,
+};
 
 /// An open database. At most one exists per id at a time; it publishes, nobody else does.
 pub struct Database {
@@ -41,6 +44,8 @@ pub struct Database {
     found_put_off: Mutex<Vec<(u128, Vec<u8>)>>,
     /// Work put off that waits until the store takes something again.
     stalled: Mutex<Vec<Box<dyn Transaction>>>,
+    /// Scripts of requests.
+    pub(crate) scripts: CompiledScripts,
     /// The scripts of the schema that was asked for last.
     library: Mutex<Option<Arc<Library>>>,
 }
@@ -100,6 +105,7 @@ impl Database {
             heap_bytes: AtomicUsize::new(heap_bytes),
             found_put_off: Mutex::new(found_put_off),
             stalled: Mutex::default(),
+            scripts: CompiledScripts::default(),
             library: Mutex::default(),
         })
     }

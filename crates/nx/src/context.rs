@@ -6,7 +6,7 @@ use boobook_model::{RecordId, Schema, TableId, Value as Stored};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Host, Library, Locale, Right, RunError, RunErrorKind, Value,
+    Host, Library, Locale, Right, RunError, RunErrorKind, Selection, Value,
     deferred::PutOff,
     eval::{EVAL_DEPTH_MAX, stored},
     ir::{FieldAt, Program},
@@ -65,6 +65,8 @@ pub struct Context<'h> {
     bytes: u64,
     depth: u32,
     memo: FxHashMap<(FieldAt, RecordId), Value>,
+    /// How it selects, where that was asked for.
+    pub(crate) selections: Option<Vec<Selection>>,
     /// Conditions of the schema decide what it may read.
     pub(crate) is_restricted: bool,
     /// Scripts of the schema under way, which need not ask.
@@ -101,6 +103,7 @@ impl<'h> Context<'h> {
             bytes: 0,
             depth: 0,
             memo: FxHashMap::default(),
+            selections: None,
             is_restricted: false,
             trusted: 0,
             seen: FxHashMap::default(),

@@ -470,6 +470,8 @@ pub struct Planned {
     pub comparison: Comparison,
     /// With what.
     pub value: Expr,
+    /// Where the whole condition is written.
+    pub span: (u32, u32),
 }
 
 /// What a [`Planned`] condition became once its value was known.

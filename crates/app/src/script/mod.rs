@@ -2,7 +2,9 @@
 //! their own, never on those that serve connections.
 
 mod behalf;
+mod compiled;
 mod deferred;
+mod explain;
 mod formulas;
 mod limits;
 mod mail;
@@ -26,9 +28,10 @@ use boobook_nx::{Checked, Context, Effect, Library, Reference, RunError, json};
 use boobook_nx_syntax::{Diagnostic, line_column};
 use tokio::sync::oneshot;
 
-use crate::{AppError, Session, TableAccess, app::Inner};
+use crate::{AppError, Database, Session, TableAccess, app::Inner};
 
 pub(crate) use behalf::{Behalf, Written};
+pub(crate) use compiled::CompiledScripts;
 pub(crate) use deferred::{Deferred, deferred, resumed};
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
@@ -45,6 +48,8 @@ pub struct ScriptRequest {
     pub source: String,
     /// Choices as captions instead of option ids (`choiceStyle=names`).
     pub captions: bool,
+    /// The answer tells how its selections were made, and how long it took. Only scripts that read.
+    pub explain: bool,
 }
 
 /// What a script came to.
@@ -132,11 +137,11 @@ impl Session {
         check_source(&request, limits)?;
         let runner = self.runner();
         let accesses = self.accesses(&snapshot.schema);
-        let library = self.database.library(&snapshot.schema);
         let (limits, host) = (limits.clone(), Arc::clone(&self.app.host));
+        let database = Arc::clone(&self.database);
         let (sender, receiver) = oneshot::channel();
         self.app.scripts.run(Box::new(move || {
-            let outcome = read(&snapshot, &library, &accesses, runner, &request, &limits, &*host);
+            let outcome = read(&database, &snapshot, &accesses, runner, &request, &limits, &*host);
             // The client may have gone meanwhile.
             let _ = sender.send(outcome);
         }))?;
@@ -152,9 +157,13 @@ impl Session {
         }
         // What does not compile never reaches the writer.
         let schema = Arc::clone(&self.snapshot().schema);
-        let checked = compile(&self.database.library(&schema), &self.accesses(&schema), &request.source)?;
+        let library = self.database.library(&schema);
+        let checked = compile(&self.database, &library, &self.accesses(&schema), &request.source)?;
         if checked.program.effect < Effect::Evaluates {
             return self.query(request).await;
+        }
+        if request.explain {
+            return Err(AppError::bad("explain", "only a script that reads can be explained"));
         }
         let (sender, receiver) = oneshot::channel();
         self.database.submit(Box::new(ScriptTransaction {
@@ -233,8 +242,8 @@ impl Accesses {
 }
 
 fn read(
+    database: &Database,
     snapshot: &Arc<Snapshot>,
-    library: &Arc<Library>,
     accesses: &Accesses,
     runner: Runner,
     request: &ScriptRequest,
@@ -242,7 +251,8 @@ fn read(
     host: &dyn crate::Host,
 ) -> Result<ScriptAnswer, AppError> {
     let source = &*request.source;
-    let checked = compile(library, accesses, source)?;
+    let library = database.library(&snapshot.schema);
+    let checked = compile(database, &library, accesses, source)?;
     if checked.program.effect >= Effect::Outside {
         return Err(AppError::Script(ScriptError {
             message: "this script may write or reach outside; /query only reads: send it to /exec".into(),
@@ -258,9 +268,12 @@ fn read(
     let time_max = Duration::from_millis(limits.ms_max);
     let is_time_up = || started.elapsed() > time_max;
     let locale = limits::locale(&snapshot.schema);
-    let mut cx = Context::new(&mut reader, Arc::clone(library), locale.clone(), limits.run(), &is_time_up);
+    let mut cx = Context::new(&mut reader, library, locale.clone(), limits.run(), &is_time_up);
     if !is_admin {
         cx.restrict();
+    }
+    if request.explain {
+        cx.explain();
     }
     let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
     let mut out = String::new();
@@ -268,6 +281,10 @@ fn read(
         json::write_with_captions(&value, &snapshot.schema, &locale, &mut out);
     } else {
         json::write(&value, &mut out);
+    }
+    if request.explain {
+        let told = explain::told(source, &snapshot.schema, &cx.explained(), started.elapsed());
+        out = format!("{{\"result\":{out},\"explain\":{told}}}");
     }
     check_size(&out, limits)?;
     Ok(ScriptAnswer { json: out, sq: snapshot.sq })
@@ -299,8 +316,13 @@ fn check_size(json: &str, limits: &ScriptLimits) -> Result<(), AppError> {
 }
 
 /// Compiles a script and asks for rights in the tables and fields that it names.
-fn compile(library: &Library, accesses: &Accesses, source: &str) -> Result<Checked, AppError> {
-    let checked = library.script(source, None);
+fn compile(
+    database: &Database,
+    library: &Arc<Library>,
+    accesses: &Accesses,
+    source: &str,
+) -> Result<Arc<Checked>, AppError> {
+    let checked = database.scripts.get(library, source);
     require_sound(&checked, accesses, source)?;
     Ok(checked)
 }

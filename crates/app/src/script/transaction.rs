@@ -34,7 +34,7 @@ impl Transaction for ScriptTransaction {
         let library = self.behalf.database.library(tx.schema());
         let accesses = Accesses::new(tx.schema(), &self.behalf.role, self.behalf.principal.read_only);
         let source = &*self.request.source;
-        let checked = compile(&library, &accesses, source)?;
+        let checked = compile(&self.behalf.database, &library, &accesses, source)?;
         let schema = Arc::clone(tx.schema());
         let (json, put_off) = self.behalf.run(tx, |cx| {
             if !self.behalf.role.is_admin() {

@@ -9,7 +9,7 @@ use crate::harness::*;
 
 async fn exec(w: &Workspace, source: &str) -> Result<String, AppError> {
     let session = w.session_of(&w.admin).await?;
-    let request = ScriptRequest { source: source.into(), captions: false };
+    let request = ScriptRequest { source: source.into(), ..ScriptRequest::default() };
     Ok(session.exec(request).await?.json)
 }
 

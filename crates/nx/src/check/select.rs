@@ -186,24 +186,34 @@ fn plan(condition: Expr, item: Local) -> Result<Planned, Expr> {
             if let Some(slot) = own_field(&left)
                 && right.is_fixed(item)
             {
-                return Ok(Planned { slot, comparison, value: right });
+                return Ok(Planned { slot, comparison, value: right, span: condition.span });
             }
             if let Some(slot) = own_field(&right)
                 && left.is_fixed(item)
                 && let Some(comparison) = turned(comparison)
             {
-                return Ok(Planned { slot, comparison, value: left });
+                return Ok(Planned { slot, comparison, value: left, span: condition.span });
             }
             let kind = Kind::Compare(comparison, Box::new((left, right)));
             Err(Expr { kind, ty: condition.ty, span: condition.span })
         }
         Kind::Field(..) if condition.ty == Type::BOOL => match own_field(&condition) {
-            Some(slot) => Ok(Planned { slot, comparison: Comparison::Equal, value: yes(condition.span) }),
+            Some(slot) => Ok(Planned {
+                slot,
+                comparison: Comparison::Equal,
+                value: yes(condition.span),
+                span: condition.span,
+            }),
             None => Err(condition),
         },
         Kind::Not(inner) if inner.ty == Type::BOOL && own_field(&inner).is_some() => {
             let slot = own_field(&inner).unwrap_or_default();
-            Ok(Planned { slot, comparison: Comparison::NotEqual, value: yes(condition.span) })
+            Ok(Planned {
+                slot,
+                comparison: Comparison::NotEqual,
+                value: yes(condition.span),
+                span: condition.span,
+            })
         }
         _ => Err(condition),
     }

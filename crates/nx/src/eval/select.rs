@@ -7,7 +7,7 @@ use boobook_model::{Field, RecordId, Sieve, StorageClass, TableId, Value as Stor
 
 use super::{Evaluator, Outcome, Stop, by_value::ByValue};
 use crate::{
-    Condition, FieldAtKey, Filter, Right, Summary, Test, Value,
+    Condition, FieldAtKey, Filter, Right, Summary, Test, Tested, Value,
     ir::{Aggregate, Comparison, Expr, FieldAt, Kind, Known, Planned, Select},
     kernel::{Compiler, Kernel},
     rights::Guard,
@@ -29,6 +29,9 @@ impl Evaluator<'_, '_> {
         } else {
             self.carry_out(select, &mut plan)?.len()
         };
+        if plan.is_for_host() {
+            self.cx.note_found(select, count);
+        }
         Ok(Value::Number(count as f64))
     }
 
@@ -46,7 +49,10 @@ impl Evaluator<'_, '_> {
                 };
                 if plan.is_for_host() && shows_always {
                     self.cx.step(1)?;
-                    plan.filter(|filter| self.cx.host.summary(at.table, filter, usize::from(at.slot)))
+                    let summary =
+                        plan.filter(|filter| self.cx.host.summary(at.table, filter, usize::from(at.slot)));
+                    self.cx.note_found(select, summary.count);
+                    summary
                 } else {
                     let found = self.carry_out(select, &mut plan)?;
                     self.summary(&found, at)?
@@ -92,6 +98,7 @@ impl Evaluator<'_, '_> {
         let mut found = plan.filter(|filter| self.cx.host.select(select.table, filter));
         self.cx.step(1 + found.len() as u64 / 64)?;
         if plan.is_for_host() {
+            self.cx.note_found(select, found.len());
             return Ok(found);
         }
         let mut kept = 0;
@@ -104,6 +111,7 @@ impl Evaluator<'_, '_> {
             }
         }
         found.truncate(kept);
+        self.cx.note_found(select, kept);
         Ok(found)
     }
 
@@ -166,6 +174,7 @@ impl Evaluator<'_, '_> {
             return Ok(None);
         }
         let hidden = self.cx.hidden_fields(select.table);
+        let mut tests = Vec::new();
         let schema = Arc::clone(&self.cx.schema);
         let table = schema.table(select.table);
         for planned in &select.conditions {
@@ -173,11 +182,15 @@ impl Evaluator<'_, '_> {
             let field = table.and_then(|table| table.fields.get(usize::from(planned.slot)));
             match field.map_or(Known::ByRecord, |field| known(field, planned.comparison, &value)) {
                 Known::Test(test) if !hidden.contains(&planned.slot) => {
+                    tests.push((Tested::Column, planned.span));
                     plan.conditions.push(Condition { slot: usize::from(planned.slot), test });
                 }
                 Known::Never => return Ok(None),
                 Known::Always => {}
-                Known::Test(_) | Known::ByRecord => plan.by_record.push((planned, value)),
+                Known::Test(_) | Known::ByRecord => {
+                    tests.push((Tested::Record, planned.span));
+                    plan.by_record.push((planned, value));
+                }
             }
         }
         let mut parts = Vec::new();
@@ -189,13 +202,19 @@ impl Evaluator<'_, '_> {
             let mut fixed = |expr: &Expr| self.eval(expr).ok();
             let compiler = Compiler::new(&library, select.table, select.item, &hidden, &mut fixed);
             match compiler.kernel(condition) {
-                Some(kernel) => plan.kernels.push(kernel),
+                Some(kernel) => {
+                    tests.push((Tested::Block, condition.span));
+                    plan.kernels.push(kernel);
+                }
                 None => {
                     let field = condition.only_field(select.item).filter(|slot| !hidden.contains(slot));
+                    let tested = if field.is_some() { Tested::Value } else { Tested::Record };
+                    tests.push((tested, condition.span));
                     plan.walked.push(Walked { condition, by_value: ByValue::of(field) });
                 }
             }
         }
+        self.cx.note_run(select, tests.into_iter());
         Ok(Some(plan))
     }
 

@@ -22,7 +22,12 @@ fn read_request(body: &[u8]) -> ApiResult<ScriptRequest> {
         }
         _ => object(body)?,
     };
-    Ok(script(string(&map, "query")?, choice_style(&map)?))
+    let explain = match map.get("explain") {
+        None | Some(serde_json::Value::Null) => false,
+        Some(serde_json::Value::Bool(explain)) => *explain,
+        Some(_) => return Err(ApiError::parameter("explain", "expected true or false")),
+    };
+    Ok(ScriptRequest { explain, ..script(string(&map, "query")?, choice_style(&map)?) })
 }
 
 fn choice_style(map: &JsonMap) -> ApiResult<Option<&str>> {
@@ -34,7 +39,7 @@ fn choice_style(map: &JsonMap) -> ApiResult<Option<&str>> {
 
 fn script(source: &str, choice_style: Option<&str>) -> ScriptRequest {
     let captions = matches!(choice_style, Some("names" | "name" | "captions"));
-    ScriptRequest { source: source.to_owned(), captions }
+    ScriptRequest { source: source.to_owned(), captions, explain: false }
 }
 
 async fn answer(session: Session, request: ScriptRequest) -> ApiResult<Response> {
