@@ -138,7 +138,7 @@ impl Lexer<'_> {
         let Some(last) = self.tokens.last() else { return false };
         match last.kind {
             TokenKind::Dot => last.span.end as usize == self.at,
-            TokenKind::LeftBrace | TokenKind::Comma if !kind.ends_operand() => {
+            TokenKind::LeftBrace | TokenKind::Comma if !kind.ends_operand() || kind == TokenKind::End => {
                 let in_object = matches!(self.open.last(), Some(Open::Bracket { sort: BRACE, .. }));
                 let rest = self.source[end..].trim_start();
                 in_object && (rest.starts_with('=') || rest.starts_with(':') && !rest.starts_with(":="))

@@ -157,6 +157,11 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        stability::check(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
     fn any_signs(source in r#"[a-c0-9 \n"'{}()\[\]:=;,.+*/<>!-]{0,60}"#) {
         stability::check(&source);
     }

@@ -20,6 +20,9 @@
 //!    end every `if` before them, and so does a second `else`. A `;` ends an `if` that is an operand
 //!    (`let a := if b then c else d;`) unless it must have an `end`.
 //!
+//!    What still waits for its `then` or `do` can neither be ended nor be left by a `;`: of `if if a then b; c end then
+//!    d`, the `end` is that of the condition.
+//!
 //! Scripts in one style, every `if` closed, every chain closed once, or no `if` closed, come out as written, whatever
 //! their layout; so does what the printer writes.
 
@@ -76,6 +79,7 @@ enum EventKind {
     /// An opener that always has an `end`.
     Open {
         is_switch: bool,
+        has_head: bool,
     },
     /// The `do` that belongs to a loop's or function's head.
     HeadDo,
@@ -83,6 +87,7 @@ enum EventKind {
         chained: bool,
         is_operand: bool,
     },
+    Then,
     Else,
     End,
     Semicolon,
@@ -100,6 +105,7 @@ fn events(source: &str, tokens: &[Token]) -> Vec<Event> {
     let mut heads: Vec<bool> = Vec::new();
     let (mut indent, mut passed) = (0, 0);
     let mut previous = T::Semicolon;
+    let mut behind_operand = false;
     for (at, token) in tokens.iter().enumerate() {
         let gap = source.get(passed as usize..token.span.start as usize).unwrap_or_default();
         let line_break = gap.rfind('\n');
@@ -112,14 +118,14 @@ fn events(source: &str, tokens: &[Token]) -> Vec<Event> {
         let kind = match token.kind {
             T::For | T::While | T::Switch | T::Function => {
                 heads.push(true);
-                Some(EventKind::Open { is_switch: token.kind == T::Switch })
+                Some(EventKind::Open { is_switch: token.kind == T::Switch, has_head: true })
             }
-            T::Do if heads.last() == Some(&true) && previous.ends_operand() => {
+            T::Do if heads.last() == Some(&true) && behind_operand => {
                 heads.pop();
                 Some(EventKind::HeadDo)
             }
             // A function without a type: `function f(x : number) do`.
-            T::Do => Some(EventKind::Open { is_switch: false }),
+            T::Do => Some(EventKind::Open { is_switch: false, has_head: false }),
             T::If => {
                 let starts_statement = matches!(
                     previous,
@@ -134,6 +140,7 @@ fn events(source: &str, tokens: &[Token]) -> Vec<Event> {
                 );
                 Some(EventKind::If { chained: previous == T::Else, is_operand: !starts_statement })
             }
+            T::Then => Some(EventKind::Then),
             T::Else => Some(EventKind::Else),
             T::End => Some(EventKind::End),
             T::Semicolon => Some(EventKind::Semicolon),
@@ -155,9 +162,28 @@ fn events(source: &str, tokens: &[Token]) -> Vec<Event> {
             let first_on_line = line_break.is_some() || at == 0;
             events.push(Event { kind, token: at as u32, indent, first_on_line });
         }
+        behind_operand = ends_operand(source, tokens, at, behind_operand);
         previous = token.kind;
     }
     events
+}
+
+/// Whether an operand may end with the token. A word behind an operand is an operator or keyword: `in`, `to`, `mod`.
+fn ends_operand(source: &str, tokens: &[Token], at: usize, behind_operand: bool) -> bool {
+    use TokenKind as T;
+    let before = |count: usize| at.checked_sub(count).map(|at| tokens[at]);
+    let word_before = |count: usize| before(count).map_or("", |t| t.span.text(source));
+    let kind_before = before(1).map(|t| t.kind);
+    if word_before(1) == "database" && word_before(2) == "as" && word_before(3) == "do" {
+        return false;
+    }
+    match (tokens[at].kind, tokens[at].span.text(source)) {
+        (T::Name, "desc") => true,
+        (T::Name, "by") if kind_before == Some(T::Order) => false,
+        (T::Name, "case") if matches!(kind_before, Some(T::Semicolon | T::Do | T::Colon)) => false,
+        (T::Name, _) => !behind_operand,
+        (kind, _) => kind.ends_operand(),
+    }
 }
 
 fn is_case(source: &str, tokens: &[Token], at: usize) -> bool {
@@ -221,12 +247,16 @@ struct Group {
     outside: usize,
     /// Places in the stack of the openers of this bracket that must have an `end`.
     openers: Vec<usize>,
+    /// Places of entries that waited for their `then` or `do` when they were put there.
+    heads: Vec<usize>,
 }
 
 struct Entry {
     indent: u32,
     /// Openers and chains from the beginning of the bracket up to this entry.
     chains: u32,
+    /// Whether its `then` or `do` is still to come.
+    in_head: bool,
     kind: EntryKind,
 }
 
@@ -238,17 +268,28 @@ enum EntryKind {
 impl Matching {
     fn event(&mut self, event: &Event, behind: Demand) {
         match event.kind {
-            EventKind::Open { is_switch } => {
+            EventKind::Open { is_switch, has_head } => {
                 let place = self.open.len();
                 self.group().openers.push(place);
                 let chains = self.chains() + 1;
-                self.open.push(Entry { indent: event.indent, chains, kind: EntryKind::Opener { is_switch } });
+                if has_head {
+                    self.group().heads.push(place);
+                }
+                let kind = EntryKind::Opener { is_switch };
+                self.open.push(Entry { indent: event.indent, chains, in_head: has_head, kind });
             }
             EventKind::If { chained, is_operand } => self.open_if(event, chained, is_operand),
+            EventKind::Then => self.then(),
             EventKind::Else => self.else_(),
             EventKind::End => self.end(event, behind),
             EventKind::Semicolon => self.semicolon(behind),
-            EventKind::Comma | EventKind::HeadDo => self.drop_ifs(),
+            EventKind::Comma => self.drop_ifs(),
+            EventKind::HeadDo => {
+                self.drop_ifs();
+                if let Some(opener) = self.group().openers.last().copied() {
+                    self.open[opener].in_head = false;
+                }
+            }
             EventKind::Case => {
                 let opener = self.group().openers.last().copied();
                 let kind = opener.map(|at| &self.open[at].kind);
@@ -258,7 +299,7 @@ impl Matching {
             }
             EventKind::GroupStart => {
                 let outside = self.open.len();
-                self.groups.push(Group { outside, openers: Vec::new() });
+                self.groups.push(Group { outside, ..Group::default() });
             }
             EventKind::GroupEnd => {
                 let outside = self.group().outside;
@@ -308,7 +349,29 @@ impl Matching {
         self.ends.push((event.token, event.indent, IfEnd::Short));
         let kind = EntryKind::If { place, chained, is_operand, has_else: false, chain_closed: false };
         let chains = self.chains() + u32::from(!chained);
-        self.open.push(Entry { indent: event.indent, chains, kind });
+        let head = self.open.len();
+        self.group().heads.push(head);
+        self.open.push(Entry { indent: event.indent, chains, in_head: true, kind });
+    }
+
+    /// The innermost `if` that has none yet gets its `then`; what is open in its condition is over.
+    fn then(&mut self) {
+        let start = self.ifs_start();
+        if let Some(place) = self.innermost_head().filter(|place| *place >= start) {
+            self.open.truncate(place + 1);
+            self.open[place].in_head = false;
+        }
+    }
+
+    /// The innermost entry of this bracket that waits for its `then` or `do`.
+    fn innermost_head(&mut self) -> Option<usize> {
+        while let Some(place) = self.group().heads.last().copied() {
+            if self.open.get(place).is_some_and(|e| e.in_head) {
+                return Some(place);
+            }
+            self.group().heads.pop();
+        }
+        None
     }
 
     fn else_(&mut self) {
@@ -324,7 +387,9 @@ impl Matching {
     fn semicolon(&mut self, behind: Demand) {
         while let Some(Entry { kind: EntryKind::If { is_operand: true, .. }, .. }) = self.open.last() {
             let start = self.ifs_start();
-            if self.open.len() <= start || behind.by_chain >= self.chains() {
+            let in_condition =
+                self.open.len() > self.group().outside + 1 && self.open[self.open.len() - 2].in_head;
+            if self.open.len() <= start || in_condition || behind.by_chain >= self.chains() {
                 return;
             }
             self.open.pop();
@@ -342,11 +407,14 @@ impl Matching {
             return;
         }
         let openers = self.group().openers.len();
-        if (behind.at_most as usize) < openers {
+        // Where the entries begin that can be ended, unless the script is broken.
+        let innermost_head = self.innermost_head();
+        let endable = innermost_head.map(|at| at + 1).filter(|at| *at < self.open.len()).unwrap_or(outside);
+        if (behind.at_most as usize) < openers && endable < start {
             self.close_opener();
             return;
         }
-        if let Some(place) = self.by_layout(event, behind, start, outside) {
+        if let Some(place) = self.by_layout(event, behind, endable.max(start.saturating_sub(1))) {
             if place < start {
                 self.close_opener();
             } else {
@@ -359,12 +427,12 @@ impl Matching {
     }
 
     /// The entry that an `end` on a line of its own closes by its indentation, where the innermost is another one.
-    fn by_layout(&self, event: &Event, behind: Demand, start: usize, outside: usize) -> Option<usize> {
+    fn by_layout(&mut self, event: &Event, behind: Demand, least: usize) -> Option<usize> {
+        let outside = self.group().outside;
         let innermost = self.open.last()?;
         if !event.first_on_line || innermost.indent == event.indent {
             return None;
         }
-        let least = start.saturating_sub(1).max(outside);
         let places = (least..self.open.len()).rev().take(LAYOUT_LOOK_MAX);
         let place = places.into_iter().find(|at| self.open[*at].indent == event.indent)?;
         (behind.at_least as usize <= place - outside).then_some(place)

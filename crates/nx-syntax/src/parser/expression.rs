@@ -64,6 +64,7 @@ impl Parser<'_> {
         while let Some((level, operator)) = self.opt_infix()
             && level >= least
         {
+            self.place_before(&mut left);
             left = match operator {
                 Infix::Assign => self.assign(left),
                 Infix::Order => self.order(left),
@@ -71,6 +72,13 @@ impl Parser<'_> {
             };
         }
         left
+    }
+
+    /// Puts nothing on the left of an operator right before it: what begins with it begins there.
+    fn place_before(&self, left: &mut Expr) {
+        if matches!(left.kind, ExprKind::Missing) && left.span.start == left.span.end {
+            left.span = Span::at(self.span().start);
+        }
     }
 
     fn opt_infix(&self) -> Option<(Level, Infix)> {
@@ -173,6 +181,9 @@ impl Parser<'_> {
     pub(super) fn postfixes(&mut self, first: Expr) -> Expr {
         let mut object = first;
         loop {
+            if matches!(self.kind(), TokenKind::Dot | TokenKind::LeftBracket) {
+                self.place_before(&mut object);
+            }
             let start = object.span.start;
             let kind = match self.kind() {
                 TokenKind::Dot => self.member(object),
@@ -220,7 +231,7 @@ impl Parser<'_> {
             }
             _ => {
                 let name = self.expect_name("of a field or function behind `.`");
-                if self.kind() != TokenKind::LeftParen || name.text.is_empty() {
+                if self.kind() != TokenKind::LeftParen || name.text.is_empty() && !name.quoted {
                     return ExprKind::Member { object, name };
                 }
                 ExprKind::MemberCall { object, function: name, arguments: self.arguments() }

@@ -151,9 +151,10 @@ impl Parser<'_> {
         if self.at == 0 { 0 } else { self.tokens[self.at - 1].span.end }
     }
 
-    /// From `start` to the end of the last token passed, or nothing at `start`.
+    /// From `start` to the end of the last token passed. Where none was passed since, nothing behind that token, so
+    /// that it is within what is around it.
     fn span_from(&self, start: u32) -> Span {
-        Span::new(start, self.passed().max(start))
+        Span::new(start.min(self.passed()), self.passed())
     }
 
     /// The current token in a message.

@@ -26,6 +26,7 @@ impl Parser<'_> {
             self.expect_word("array", "behind the type of the items");
             self.expect_closing(opening, TokenKind::RightParen);
             self.grow();
+            let start = type_.span.start;
             type_ = Type { kind: TypeKind::Array(Box::new(type_)), span: self.span_from(start) };
         }
         type_

@@ -1,9 +1,11 @@
 //! What holds for every source: spans lie in it, and it can be printed. Printing one without mistakes is stable.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+mod spans;
+
 use boobook_nx_syntax::{Form, Parse, dump, parse, print};
 
-/// Checks the spans of the diagnostics, and that both printed forms come back.
+/// Checks the spans of the tree and of the diagnostics, and that both printed forms come back.
 pub(crate) fn check(source: &str) {
     let first = parse(source);
     check_spans(source, &first);
@@ -25,4 +27,5 @@ fn check_spans(source: &str, parse: &Parse) {
         let (start, end) = (diagnostic.span.start as usize, diagnostic.span.end as usize);
         assert!(source.get(start..end).is_some(), "{diagnostic:?} in\n{source}");
     }
+    spans::check(source, &parse.script);
 }
