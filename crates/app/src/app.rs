@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use boobook_model::{Principal, Role, Schema};
+use boobook_model::{JsonMap, Principal, Role, Schema};
 use boobook_store::Store;
 
 use crate::{
@@ -168,7 +168,8 @@ impl App {
         .await
     }
 
-    /// Makes a database in a team, empty or with a schema.
+    /// Makes a database in a team, empty or with a schema. Scripts that are not in the form a schema keeps come through
+    /// [`crate::keep_scripts`] first.
     pub async fn create_database(
         &self,
         principal: &Principal,
@@ -176,16 +177,7 @@ impl App {
         name: &str,
         schema: Option<Schema>,
     ) -> Result<Named, AppError> {
-        let team = {
-            let view = self.inner.catalogue.view();
-            let (team, role) = visible_team(&view, principal, team)?;
-            if !role.is_admin() || principal.read_only || principal.databases.is_some() {
-                return Err(AppError::Forbidden(
-                    "making a database needs the admin role and a key for all databases".into(),
-                ));
-            }
-            team.id.clone()
-        };
+        let team = self.team_to_change(principal, team)?;
         let (catalogue, name) = (Arc::clone(&self.inner.catalogue), name.to_owned());
         blocking(move || {
             let schema = schema.unwrap_or_else(|| Schema::empty(&name));
@@ -193,6 +185,73 @@ impl App {
             Ok(Named { id: entry.id, name: entry.name })
         })
         .await
+    }
+
+    /// Gives a team another name.
+    pub async fn rename_team(
+        &self,
+        principal: &Principal,
+        team: &str,
+        name: &str,
+    ) -> Result<Named, AppError> {
+        let id = self.team_to_change(principal, team)?;
+        let (catalogue, name) = (Arc::clone(&self.inner.catalogue), name.to_owned());
+        blocking(move || {
+            let team = catalogue.rename_team(&id, &name)?;
+            Ok(Named { id: team.id, name: team.name })
+        })
+        .await
+    }
+
+    /// Removes a team that has no databases.
+    pub async fn delete_team(&self, principal: &Principal, team: &str) -> Result<(), AppError> {
+        let id = self.team_to_change(principal, team)?;
+        let catalogue = Arc::clone(&self.inner.catalogue);
+        blocking(move || catalogue.delete_team(&id)).await
+    }
+
+    /// Removes a database with everything in it: nobody finds it any more once this is answered.
+    pub async fn delete_database(
+        &self,
+        principal: &Principal,
+        team: &str,
+        database: &str,
+    ) -> Result<(), AppError> {
+        let id = self.team_to_change(principal, team)?;
+        let (_, entry) = self.visible_database(principal, team, database)?;
+        let catalogue = Arc::clone(&self.inner.catalogue);
+        blocking(move || catalogue.delete_database(&id, &entry.id).map(|_| ())).await
+    }
+
+    /// Changes settings of a database: name, icon, colour and whatever else is sent. Answers all of them.
+    pub async fn change_settings(
+        &self,
+        principal: &Arc<Principal>,
+        team: &str,
+        database: &str,
+        body: JsonMap,
+    ) -> Result<JsonMap, AppError> {
+        let session = self.session(principal, team, database).await?;
+        session.require_schema_writer()?;
+        if let Some(name) = body.get("name").and_then(serde_json::Value::as_str) {
+            let (catalogue, name) = (Arc::clone(&self.inner.catalogue), name.to_owned());
+            let (team, database) = (team.to_owned(), session.database_id().to_string());
+            blocking(move || catalogue.rename_database(&team, &database, &name)).await?;
+        }
+        session.patch_settings(body).await?;
+        Ok(session.snapshot().schema.settings.0.clone())
+    }
+
+    /// The id of a team whose catalogue entries the caller may change.
+    fn team_to_change(&self, principal: &Principal, team: &str) -> Result<String, AppError> {
+        let view = self.inner.catalogue.view();
+        let (team, role) = visible_team(&view, principal, team)?;
+        if !role.is_admin() || principal.read_only || principal.databases.is_some() {
+            return Err(AppError::Forbidden(
+                "this needs the admin role and a key that may write to all databases".into(),
+            ));
+        }
+        Ok(team.id.clone())
     }
 
     /// The way into a database: checks that the caller may see it and opens it if need be.

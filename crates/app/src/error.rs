@@ -23,6 +23,12 @@ pub enum AppError {
     /// No such table.
     #[error("Table Not Found")]
     TableNotFound,
+    /// No such field, where a path names one.
+    #[error("Field Not Found")]
+    FieldNotFound,
+    /// No such view or report.
+    #[error("View Not Found")]
+    ViewNotFound,
     /// No such record; in a list, which element asked for it.
     #[error("{}Record Not Found", .place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
     RecordNotFound {
@@ -43,6 +49,14 @@ pub enum AppError {
     /// A script does not compile, may not run here, or failed.
     #[error("{}", .0.message)]
     Script(crate::ScriptError),
+    /// A script that a change of the schema brings cannot be read.
+    #[error("{place}: {}", .error.message)]
+    SchemaScript {
+        /// Where in the schema: `types.A.fields.C.fn`.
+        place: String,
+        /// What is wrong with it.
+        error: crate::ScriptError,
+    },
     /// `If-Match` named another sequence than the record has.
     #[error("the record has moved on: its sequence is {actual}, not {expected}")]
     PreconditionFailed {

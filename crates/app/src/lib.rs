@@ -34,7 +34,7 @@ mod limits;
 mod position;
 mod records;
 mod registry;
-mod schema_edit;
+mod schema;
 mod script;
 mod session;
 mod transaction;
@@ -42,7 +42,7 @@ mod writer;
 
 pub use access::TableAccess;
 pub use app::{App, Named};
-pub use boobook_nx::Value as NxValue;
+pub use boobook_nx::{Form, Value as NxValue};
 pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
 };
@@ -52,7 +52,7 @@ pub use find::Wanted;
 pub use host::{Host, SystemHost};
 pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
-pub use schema_edit::Edited;
+pub use schema::{DocumentKind, Documents, Edited, keep_scripts};
 pub use script::{
     Computed, Formulas, HttpAnswer, HttpRequest, Mail, Outside, ScriptAnswer, ScriptError, ScriptLimits,
     ScriptProblem, ScriptRequest,

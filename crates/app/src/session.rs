@@ -4,20 +4,14 @@
 use std::sync::Arc;
 
 use boobook_engine::{ChangePage, Snapshot};
-use boobook_model::{FieldId, JsonMap, Principal, RecordId, Role, Sq, TableId, Value};
+use boobook_model::{FieldId, Principal, RecordId, Role, Sq, TableId, Value};
 use boobook_store::HistoryKind;
 use rustc_hash::FxHashMap;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    AppError, Database, Edited, TableAccess, WriteAnswer, WriteRequest,
-    access::table_access,
-    app::Inner,
-    error::from_store,
-    host::{MIXED, random_text},
-    position,
-    records::RecordsTransaction,
-    schema_edit::{SchemaTransaction, add_field, add_table},
+    AppError, Database, TableAccess, WriteAnswer, WriteRequest, access::table_access, app::Inner,
+    error::from_store, position, records::RecordsTransaction,
 };
 
 /// An authorised caller in an open database. Cheap to make, one per request.
@@ -98,7 +92,7 @@ impl Session {
         }
     }
 
-    fn require_schema_writer(&self) -> Result<(), AppError> {
+    pub(crate) fn require_schema_writer(&self) -> Result<(), AppError> {
         self.require_admin()?;
         if self.principal.read_only {
             return Err(AppError::Forbidden("this key is read-only".into()));
@@ -136,37 +130,6 @@ impl Session {
         let schema = Arc::clone(&self.snapshot().schema);
         let behalf = self.behalf();
         let transaction = RecordsTransaction::new(request, &schema, behalf, self.database.limits(), sender)?;
-        self.database.submit(Box::new(transaction))?;
-        receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
-    }
-
-    /// Adds a table (rest-api.md §2.1).
-    pub async fn create_table(&self, body: JsonMap) -> Result<Edited, AppError> {
-        let host = Arc::clone(&self.app.host);
-        self.edit_schema(Box::new(move |schema| add_table(schema, &body, &|| random_text(&*host, MIXED, 16))))
-            .await
-    }
-
-    /// Adds a field to a table (rest-api.md §2.1).
-    pub async fn create_field(&self, table: &str, body: JsonMap) -> Result<Edited, AppError> {
-        let host = Arc::clone(&self.app.host);
-        let table = table.to_owned();
-        self.edit_schema(Box::new(move |schema| {
-            let id = schema.table_by_key(&table).ok_or(AppError::TableNotFound)?.id;
-            add_field(schema, id, &body, "", &|| random_text(&*host, MIXED, 16))
-        }))
-        .await
-    }
-
-    async fn edit_schema(&self, edit: Box<crate::schema_edit::Edit>) -> Result<Edited, AppError> {
-        self.require_schema_writer()?;
-        let (sender, receiver) = oneshot::channel();
-        let transaction = SchemaTransaction {
-            actor: self.principal.user.clone(),
-            edit,
-            edited: None,
-            answer: Some(sender),
-        };
         self.database.submit(Box::new(transaction))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }

@@ -97,6 +97,11 @@ impl Table {
         self.rows.row_of(rid.get(), &self.meta).filter(|&row| self.rows.is_live(row)).map(Row)
     }
 
+    /// The rows of all records, ascending by record id.
+    pub fn rows_by_id(&self) -> impl Iterator<Item = Row> + use<> {
+        self.rows.in_id_order().into_iter().map(Row)
+    }
+
     /// The record in a row.
     pub fn record_id(&self, row: Row) -> RecordId {
         record_id(self.meta.rid(row.0))

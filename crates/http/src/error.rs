@@ -73,6 +73,8 @@ error_codes! {
     RecordNotFound = "record_not_found", NOT_FOUND, "Record Not Found";
     /// No such file.
     FileNotFound = "file_not_found", NOT_FOUND, "File Not Found";
+    /// No such field.
+    FieldNotFound = "field_not_found", NOT_FOUND, "Field Not Found";
     /// No such view.
     ViewNotFound = "view_not_found", NOT_FOUND, "View Not Found";
     /// The body did not arrive in time.
@@ -267,6 +269,14 @@ pub(crate) fn from_app(error: AppError) -> ApiError {
             api.0.column = error.column.map(|column| column as usize);
             api
         }
+        AppError::SchemaScript { place, error } => {
+            let mut api = ApiError::with_message(ErrorCode::InvalidScript, message).field(place);
+            api.0.line = error.line.map(|line| line as usize);
+            api.0.column = error.column.map(|column| column as usize);
+            api
+        }
+        AppError::FieldNotFound => ApiError::new(ErrorCode::FieldNotFound),
+        AppError::ViewNotFound => ApiError::new(ErrorCode::ViewNotFound),
         AppError::PreconditionFailed { .. } => ApiError::with_message(ErrorCode::PreconditionFailed, message),
         AppError::IdempotencyKeyReused => ApiError::with_message(ErrorCode::IdempotencyKeyReused, message),
         AppError::Conflict(_) => ApiError::with_message(ErrorCode::Conflict, message),

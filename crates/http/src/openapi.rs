@@ -88,6 +88,56 @@ pub(crate) struct NewField {
     reverse_name: Option<String>,
 }
 
+/// Keys of a table to change. Any key of the schema's type object may be given; `null` clears one.
+#[derive(ToSchema)]
+pub(crate) struct ChangedTable {
+    name: Option<String>,
+}
+
+/// Keys of a field to change. Any key of the schema's field object may be given; `null` clears one.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct ChangedField {
+    name: Option<String>,
+    r#type: Option<String>,
+    /// With the id of an option: changes it. Without: a new option. Options that are not named stay.
+    choices: Option<Vec<ChangedChoice>>,
+    /// `ref`: the target table's id or name.
+    reference_to_table: Option<String>,
+}
+
+/// An option to change or to make.
+#[derive(ToSchema)]
+pub(crate) struct ChangedChoice {
+    caption: Option<String>,
+    id: Option<String>,
+}
+
+/// Settings to change. Any setting may be given; `null` clears one.
+#[derive(ToSchema)]
+pub(crate) struct ChangedDatabase {
+    name: Option<String>,
+    icon: Option<String>,
+    color: Option<String>,
+}
+
+/// A version of a schema.
+#[derive(ToSchema)]
+pub(crate) struct SchemaVersion {
+    version: u64,
+}
+
+/// A view or report in a list.
+#[derive(ToSchema)]
+pub(crate) struct ViewItem {
+    id: String,
+    caption: String,
+    /// Sequence of its last change.
+    seq: u64,
+    /// The table it shows.
+    r#type: Option<String>,
+}
+
 /// An option to make.
 #[derive(ToSchema)]
 pub(crate) struct NewChoice {
@@ -195,6 +245,8 @@ pub(crate) struct Error {
         (name = "Records", description = "Reading and writing"),
         (name = "Changes", description = "What happened since, asked for or as a live stream"),
         (name = "Scripts", description = "The NX language"),
+        (name = "Views", description = "Tables as people look at them"),
+        (name = "Reports", description = "Print layouts, which the server keeps"),
         (name = "Server", description = "Health and metrics, without a key"),
     ),
     components(schemas(Error)),

@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::header,
     openapi::Document,
-    routes::{changes, databases, fields, records, scripts, server, tables, teams},
+    routes::{changes, databases, fields, records, reports, scripts, server, tables, teams, views},
     wire::input::InputRules,
 };
 
@@ -63,14 +63,27 @@ pub(crate) fn idempotency(
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(teams::list::list_teams, teams::create::create_team))
-        .routes(routes!(teams::get::get_team))
+        .routes(routes!(teams::get::get_team, teams::change::change_team, teams::delete::delete_team))
         .routes(routes!(databases::list::list_databases, databases::create::create_database))
-        .routes(routes!(databases::get::get_database))
-        .routes(routes!(databases::schema::get_schema))
+        .routes(routes!(
+            databases::get::get_database,
+            databases::change::change_database,
+            databases::delete::delete_database
+        ))
+        .routes(routes!(databases::schema::get_schema, databases::patch_schema::patch_schema))
+        .routes(routes!(databases::settings::update_settings))
         .routes(routes!(databases::problems::get_schema_problems))
         .routes(routes!(tables::list::list_tables, tables::create::create_table))
-        .routes(routes!(tables::get::get_table))
+        .routes(routes!(tables::get::get_table, tables::change::change_table, tables::delete::delete_table))
         .routes(routes!(fields::list::list_fields, fields::create::create_field))
+        .routes(routes!(fields::change::change_field, fields::delete::delete_field))
+        .routes(routes!(views::list::list_views, views::create::post_views))
+        .routes(routes!(views::get::get_view, views::delete::delete_view))
+        .routes(routes!(views::list::list_table_views, views::create::create_view))
+        .routes(routes!(views::get::get_table_view, views::put::put_view, views::delete::delete_table_view))
+        .routes(routes!(views::create::update_view))
+        .routes(routes!(reports::list::list_reports, reports::create::post_reports))
+        .routes(routes!(reports::get::get_report))
         .routes(routes!(
             records::list::list_records,
             records::create::write_records,

@@ -36,5 +36,7 @@ pub use json::{Json, JsonError, JsonMap, write_json_number, write_json_string};
 pub use lane::{LANE_LEN_MAX, Lane, Sieve};
 pub use needle::Needle;
 pub use principal::{Principal, Role};
-pub use schema::{ChoiceOption, Field, Rights, Schema, SchemaError, Settings, TableKind, TableSchema};
+pub use schema::{
+    ChoiceOption, Document, Field, Rights, Schema, SchemaError, Settings, TableKind, TableSchema,
+};
 pub use value::{Cell, StorageClass, Value, ValueError};

@@ -6,6 +6,7 @@
 //! * [`Library`]: all scripts of a schema, compiled; [`Library::script`] compiles one of a request.
 //! * [`check`]: from a syntax tree to a program. [`ir`]: the program. `eval`: walks it.
 //! * [`functions`]: the built-in functions, a file a group. [`Value`], [`Type`]: what runs, what is known before.
+//! * [`store_scripts`], [`human_scripts`]: scripts of a schema from captions to ids and back; `places` lists where they stand.
 //! * [`Context`]: one run, its limits and what it has used.
 //!
 //! ```
@@ -40,10 +41,12 @@ mod locale;
 mod moment;
 mod names;
 mod number_format;
+mod places;
 mod regex;
 mod rights;
 mod shown;
 mod signature;
+mod stored;
 mod types;
 mod value;
 
@@ -56,7 +59,12 @@ pub use function::{Effect, FunctionDef, Overload, Run};
 pub use host::{Condition, Filter, Host, HostError, RecordMeta, Summary, Test, User};
 pub use library::{FieldAtKey, Library, Problem, Trigger};
 pub use locale::{Language, Locale};
+pub use places::{ScriptPlace, map_scripts};
 pub use rights::Right;
 pub use signature::{Param, ParamType, ResultType, Signature};
+pub use stored::{
+    RenamedOption, Unreadable, bare_comparison, converted, human_scripts, human_table, human_view,
+    store_scripts,
+};
 pub use types::{Base, TextKind, Type};
 pub use value::{FieldRef, Object, Value};

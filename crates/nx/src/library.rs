@@ -8,7 +8,7 @@ use std::{cell::RefCell, sync::Arc};
 use boobook_model::{JsonMap, Schema, TableId, TableSchema};
 use boobook_nx_syntax::{
     Diagnostic,
-    ast::{Block, Expr as Ast, ExprKind, Name, Select, Statement, StatementKind},
+    ast::{Block, Expr as Ast, ExprKind, Name, Script, Select, Statement, StatementKind},
     parse,
 };
 use rustc_hash::FxHashMap;
@@ -17,6 +17,7 @@ use crate::{
     Effect, Form, Right, Type,
     check::{Checked, Scope, check, codes},
     ir::{FieldAt, Program, UserFunction},
+    places::{ScriptPlace, source},
     rights::Guard,
 };
 
@@ -78,10 +79,16 @@ pub struct Library {
 impl Library {
     /// Compiles all scripts of a schema.
     pub fn compile(schema: Arc<Schema>) -> Self {
+        Self::compile_in(schema, &|_| Form::Ids)
+    }
+
+    /// Compiles all scripts of a schema, each in the form that is told for its place.
+    pub(crate) fn compile_in(schema: Arc<Schema>, form: &dyn Fn(&ScriptPlace) -> Form) -> Self {
         let mut problems = Vec::new();
-        let functions = global_functions(&schema, &mut problems);
+        let functions = global_functions(&schema, form, &mut problems);
         let formulas = Formulas {
             schema: &schema,
+            form,
             functions: &functions,
             states: RefCell::default(),
             problems: RefCell::new(problems),
@@ -184,6 +191,18 @@ impl Library {
         checked
     }
 
+    /// Checks a script that was parsed, in the form given.
+    pub(crate) fn check_in(
+        &self,
+        source: &str,
+        script: &Script,
+        this: Option<TableId>,
+        form: Form,
+    ) -> Checked {
+        let formula_type = |at| self.type_of(at);
+        check(script, &Scope { form, ..self.scope(source, this, &formula_type) })
+    }
+
     fn scope<'a>(
         &'a self,
         source: &'a str,
@@ -272,23 +291,17 @@ impl Library {
     }
 }
 
-/// Scripts are stored by ids; `"0"` stands for no code (§1.1).
-fn source<'a>(map: &'a JsonMap, key: &str) -> Option<&'a str> {
-    map.get(key)?.as_str().filter(|source| !matches!(source.trim(), "" | "0"))
-}
-
-fn global_functions(schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Arc<UserFunction>> {
+fn global_functions(
+    schema: &Schema,
+    form: &dyn Fn(&ScriptPlace) -> Form,
+    problems: &mut Vec<Problem>,
+) -> Vec<Arc<UserFunction>> {
     let Some(text) = source(&schema.rest, "globalCode") else { return Vec::new() };
+    let form = form(&ScriptPlace { path: "globalCode".into(), table: None, key: "globalCode" });
     let parsed = parse(text);
     // Formulas are not compiled yet, since they may call these functions: their types are known when they run.
-    let scope = Scope {
-        source: text,
-        schema,
-        functions: &[],
-        formula_type: &|_| Ok(Type::ANY),
-        this: None,
-        form: Form::Ids,
-    };
+    let scope =
+        Scope { source: text, schema, functions: &[], formula_type: &|_| Ok(Type::ANY), this: None, form };
     let checked = check(&parsed.script, &scope);
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(checked.diagnostics);
@@ -306,6 +319,7 @@ enum State {
 /// Formulas while they are compiled: each when its type is asked for first.
 struct Formulas<'a> {
     schema: &'a Schema,
+    form: &'a dyn Fn(&ScriptPlace) -> Form,
     functions: &'a [Arc<UserFunction>],
     states: RefCell<FxHashMap<FieldAt, State>>,
     problems: RefCell<Vec<Problem>>,
@@ -328,7 +342,7 @@ impl Formulas<'_> {
         self.states.borrow_mut().insert(at, State::UnderWay);
         self.chain.borrow_mut().push(at);
         let place = format!("types.{}.fields.{}.fn", table.id, field.id);
-        let checked = self.compile(text, at.table, &place, Effect::Volatile);
+        let checked = self.compile(text, at.table, &place, "fn", Effect::Volatile);
         self.chain.borrow_mut().pop();
         let ty = checked.as_ref().map_or(Type::ANY, |checked| checked.ty);
         let program = checked.map(|checked| Arc::new(checked.program));
@@ -351,25 +365,33 @@ impl Formulas<'_> {
     fn script(
         &self,
         map: &JsonMap,
-        key: &str,
+        key: &'static str,
         table: TableId,
         place: &str,
         effect_max: Effect,
     ) -> Option<Arc<Program>> {
         let text = source(map, key)?;
-        let checked = self.compile(text, table, &format!("{place}.{key}"), effect_max)?;
+        let checked = self.compile(text, table, &format!("{place}.{key}"), key, effect_max)?;
         Some(Arc::new(checked.program))
     }
 
-    fn condition(&self, map: &JsonMap, key: &str, table: TableId, place: &str) -> Option<Guard> {
+    fn condition(&self, map: &JsonMap, key: &'static str, table: TableId, place: &str) -> Option<Guard> {
         let text = source(map, key)?;
-        let checked = self.compile(text, table, &format!("{place}.{key}"), Effect::Volatile);
+        let checked = self.compile(text, table, &format!("{place}.{key}"), key, Effect::Volatile);
         Some(checked.map_or(Guard::Broken, |checked| Guard::Condition(Arc::new(checked.program))))
     }
 
     /// Compiles a script of the schema; none if it does not compile or does more than it may.
-    fn compile(&self, text: &str, table: TableId, place: &str, effect_max: Effect) -> Option<Checked> {
+    fn compile(
+        &self,
+        text: &str,
+        table: TableId,
+        place: &str,
+        key: &'static str,
+        effect_max: Effect,
+    ) -> Option<Checked> {
         let parsed = parse(text);
+        let form = (self.form)(&ScriptPlace { path: place.into(), table: Some(table), key });
         let formula_type = |at| self.type_of(at);
         let scope = Scope {
             source: text,
@@ -377,7 +399,7 @@ impl Formulas<'_> {
             functions: self.functions,
             formula_type: &formula_type,
             this: Some(table),
-            form: Form::Ids,
+            form,
         };
         let checked = check(&parsed.script, &scope);
         let mut diagnostics = parsed.diagnostics;

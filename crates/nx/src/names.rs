@@ -28,6 +28,15 @@ pub(crate) fn field_slot_by_id(table: &TableSchema, id: &str) -> Option<usize> {
     table.slot(id.parse().ok()?)
 }
 
+/// The slot of a field by its table's id and its own, `A:C`: the name that means it whatever else has its id or caption.
+pub(crate) fn field_slot_with_table(table: &TableSchema, name: &str) -> Option<usize> {
+    let (of, field) = name.split_once(':')?;
+    if of.parse() != Ok(table.id) {
+        return None;
+    }
+    field_slot_by_id(table, field)
+}
+
 /// A system field by its English or German caption, or its internal name.
 pub(crate) fn system_field(name: &str) -> Option<SystemField> {
     const NAMES: &[(&str, SystemField)] = &[

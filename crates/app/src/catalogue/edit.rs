@@ -1,6 +1,7 @@
 //! Changing the catalogue. All of these block on the store.
 
 use boobook_model::{Role, Schema};
+use boobook_nx::Form;
 use boobook_store::{CatalogueChange, CatalogueEntry, StoreError};
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use crate::{
     AppError,
     error::from_store,
     host::{LOWER, MIXED, random_text},
+    schema::keep_scripts,
 };
 
 /// A user to make, or to give a role in one more team.
@@ -235,6 +237,7 @@ impl Catalogue {
         schema.settings.0.insert("name".into(), name.into());
         schema.settings = schema.settings.with_defaults();
         give_uuids(&mut schema, &*self.host);
+        keep_scripts(&mut schema, Form::Ids);
         let schema =
             serde_json::to_vec(&schema.to_stored()).map_err(|e| AppError::Internal(e.to_string()))?;
         let id = random_text(&*self.host, LOWER, 12);
@@ -255,6 +258,47 @@ impl Catalogue {
         entry.state = DatabaseState::Active;
         self.edit(|_| Ok((vec![put(DatabaseEntry::KIND, &entry.id, &entry)?], ())))?;
         Ok(entry)
+    }
+
+    /// Gives a team another name.
+    pub fn rename_team(&self, team: &str, name: &str) -> Result<TeamEntry, AppError> {
+        check_name("name", name)?;
+        self.edit(|view| {
+            let mut entry = TeamEntry::clone(view.team(team).ok_or(AppError::TeamNotFound)?);
+            name.clone_into(&mut entry.name);
+            Ok((vec![put(TeamEntry::KIND, &entry.id, &entry)?], entry))
+        })
+    }
+
+    /// Removes a team that has no databases. Keys that could see it see one team less.
+    pub fn delete_team(&self, team: &str) -> Result<(), AppError> {
+        self.edit(|view| {
+            let entry = view.team(team).ok_or(AppError::TeamNotFound)?;
+            let left = view.databases_of(&entry.id).count();
+            if left > 0 {
+                let databases = if left == 1 { "database" } else { "databases" };
+                return Err(AppError::Conflict(format!(
+                    "the team has {left} {databases}: delete them first, or move their data elsewhere"
+                )));
+            }
+            let change = CatalogueChange::Delete { kind: TeamEntry::KIND.into(), id: entry.id.clone() };
+            Ok((vec![change], ()))
+        })
+    }
+
+    /// Gives a database another name. The one in its settings is for the caller to change.
+    pub(crate) fn rename_database(&self, team: &str, key: &str, name: &str) -> Result<(), AppError> {
+        check_name("name", name)?;
+        self.edit(|view| {
+            let team = view.team(team).ok_or(AppError::TeamNotFound)?;
+            let entry = view.database(&team.id, key).ok_or(AppError::DatabaseNotFound)?;
+            if entry.name == name {
+                return Ok((Vec::new(), ()));
+            }
+            let mut entry = DatabaseEntry::clone(entry);
+            name.clone_into(&mut entry.name);
+            Ok((vec![put(DatabaseEntry::KIND, &entry.id, &entry)?], ()))
+        })
     }
 
     /// Marks a database as going: from now on nobody finds it. Its data goes with [`Self::finish_deletions`].

@@ -336,7 +336,7 @@ pub(crate) fn require_sound(checked: &Checked, accesses: &Accesses, source: &str
     for (_, reference) in &checked.references {
         let (table, field) = match *reference {
             Reference::Table(table) => (table, None),
-            Reference::Field(table, field) => (table, Some(field)),
+            Reference::Field(table, field) | Reference::Option(table, field) => (table, Some(field)),
         };
         let Some(access) = accesses.of(table) else { continue };
         access.require_read()?;

@@ -4,10 +4,12 @@ pub(crate) mod changes;
 pub(crate) mod databases;
 pub(crate) mod fields;
 pub(crate) mod records;
+pub(crate) mod reports;
 pub(crate) mod scripts;
 pub(crate) mod server;
 pub(crate) mod tables;
 pub(crate) mod teams;
+pub(crate) mod views;
 
 use axum::{
     http::header,

@@ -4,11 +4,14 @@
 //! again, because Ninox's own tools add many. A schema is immutable once shared (`Arc<Schema>`); to change one,
 //! clone it, edit the public members, and call [`Schema::index`], which checks it and rebuilds the look-ups.
 
+mod document;
 mod field;
 mod table;
 
 use std::sync::Arc;
 
+use document::DOCUMENTS_MAX;
+pub use document::Document;
 pub use field::{ChoiceOption, Field, Rights};
 use rustc_hash::FxHashMap;
 use serde_json::{Value as JsonValue, json};
@@ -71,6 +74,10 @@ pub struct Schema {
     pub next_type_id: u32,
     /// Tables and pages, ascending by id.
     pub tables: Vec<Arc<TableSchema>>,
+    /// Views, in the order they were made. They change without a new [`Self::version`].
+    pub views: Vec<Arc<Document>>,
+    /// Reports, in the order they were made.
+    pub reports: Vec<Arc<Document>>,
     /// Keys of the schema object that the server does not interpret.
     pub rest: JsonMap,
     by_id: FxHashMap<TableId, u16>,
@@ -88,6 +95,8 @@ impl Schema {
             version: 1,
             next_type_id: 0,
             tables: Vec::new(),
+            views: Vec::new(),
+            reports: Vec::new(),
             rest: JsonMap::new(),
             by_id: FxHashMap::default(),
             by_name: FxHashMap::default(),
@@ -105,6 +114,8 @@ impl Schema {
         schema.next_type_id = u32::try_from(next)
             .map_err(|_| SchemaError::new("nextTypeId", "expected a number below 4294967296"))?;
         map.remove("seq");
+        schema.views = documents(&mut map, "views")?;
+        schema.reports = documents(&mut map, "reports")?;
         match map.remove("types") {
             None | Some(JsonValue::Null) => {}
             Some(JsonValue::Object(types)) => {
@@ -135,7 +146,18 @@ impl Schema {
 
     /// The form the store keeps.
     pub fn to_stored(&self) -> JsonValue {
-        json!({ "settings": self.settings.0, "schema": self.to_json(0) })
+        json!({ "settings": self.settings.0, "schema": self.to_json_with_documents(0) })
+    }
+
+    /// As [`Self::to_json`], with the arrays `views` and `reports`.
+    pub fn to_json_with_documents(&self, seq: u64) -> JsonValue {
+        let mut json = self.to_json(seq);
+        if let JsonValue::Object(map) = &mut json {
+            for (key, documents) in [("views", &self.views), ("reports", &self.reports)] {
+                map.insert(key.into(), documents.iter().map(|document| document.to_json()).collect());
+            }
+        }
+        json
     }
 
     /// The schema object of rest-api.md §2, every always-present key included.
@@ -257,6 +279,27 @@ impl Schema {
         schema.tables.push(Arc::new(table));
         schema.index()
     }
+}
+
+fn documents(map: &mut JsonMap, key: &str) -> Result<Vec<Arc<Document>>, SchemaError> {
+    let list = match map.remove(key) {
+        None | Some(JsonValue::Null) => return Ok(Vec::new()),
+        Some(JsonValue::Array(list)) => list,
+        Some(_) => return Err(SchemaError::new(key, "expected an array")),
+    };
+    if list.len() > DOCUMENTS_MAX {
+        return Err(SchemaError::new(key, format!("more than {DOCUMENTS_MAX}")));
+    }
+    let mut documents: Vec<Arc<Document>> = Vec::with_capacity(list.len());
+    let mut ids = rustc_hash::FxHashSet::default();
+    for (at, json) in list.into_iter().enumerate() {
+        let document = Document::from_json(json, &format!("{key}[{at}]"), None)?;
+        if !ids.insert(document.id.clone()) {
+            return Err(SchemaError::new(format!("{key}[{at}].id"), "the id is used twice"));
+        }
+        documents.push(Arc::new(document));
+    }
+    Ok(documents)
 }
 
 pub(crate) fn take_u64(map: &mut JsonMap, key: &str, place: &str) -> Result<Option<u64>, SchemaError> {

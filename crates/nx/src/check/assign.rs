@@ -77,6 +77,7 @@ impl Checker<'_> {
                 if let Some(message) = self.misfit(target.ty, value.ty) {
                     return self.error(codes::TYPE_MISMATCH, span, message);
                 }
+                self.note_options(target.ty, &value);
                 let ty = value.ty;
                 expr(Kind::SetField(Box::new((*of, value)), at), ty, span)
             }

@@ -85,6 +85,11 @@ impl Checker<'_> {
                 return expr(Kind::Aggregate(aggregate, of, at), Type::NUMBER, span);
             }
         }
+        if matches!(def.name, "chosen" | "contains" | "index")
+            && let [of, wanted] = &arguments[..]
+        {
+            self.note_options(of.ty, wanted);
+        }
         let is_text = matches!(def.name, "text" | "string");
         let converted = arguments.into_iter().enumerate().map(|(at, argument)| {
             let argument = if is_text { self.shown(argument) } else { argument };

@@ -37,6 +37,9 @@ impl Checker<'_> {
             .iter()
             .map(|case| (case.labels.iter().map(|label| self.expr(label)).collect(), self.block(&case.body)))
             .collect();
+        for label in cases.iter().flat_map(|(labels, _)| labels) {
+            self.note_options(subject.ty, label);
+        }
         let default = switch.default.as_ref().map(|default| self.block(default));
         let types = cases.iter().map(|(_, body)| body.ty).chain(default.iter().map(|default| default.ty));
         let ty = types.reduce(Type::unify).unwrap_or(Type::VOID);

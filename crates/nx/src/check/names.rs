@@ -20,6 +20,8 @@ pub enum Reference {
     Table(TableId),
     /// A field of a table.
     Field(TableId, FieldId),
+    /// A text that stands for an option of a choice field by its caption.
+    Option(TableId, FieldId),
 }
 
 /// What a name means in a record.
@@ -174,6 +176,7 @@ impl Checker<'_> {
             Form::Ids => by_id().or_else(|| names::field_slot(table, name)),
             Form::Human => names::field_slot(table, name),
         };
+        let slot = slot.or_else(|| names::field_slot_with_table(table, name));
         slot.map(Member::Field).or_else(|| names::system_field(name).map(Member::System))
     }
 
@@ -221,6 +224,27 @@ impl Checker<'_> {
         match (self.scope.formula_type)(at) {
             Ok(ty) => expr(Kind::Formula(Box::new(of), at), many(ty), span),
             Err(message) => self.error(codes::FORMULA_CYCLE, span, message),
+        }
+    }
+
+    /// Notes texts that stand for options of a choice: a value that is compared with it or assigned to it.
+    pub(super) fn note_options(&mut self, choice: Type, value: &Expr) {
+        let (Base::Choice(Some(of)) | Base::Multi(Some(of))) = choice.base else { return };
+        match &value.kind {
+            Kind::Constant(Value::Text(_)) => {
+                let span = Span::new(value.span.0, value.span.1);
+                self.references.push((span, Reference::Option(of.table, of.field)));
+            }
+            Kind::Array(items) => items.iter().for_each(|item| self.note_options(choice, item)),
+            Kind::If(parts) => parts[1..].iter().for_each(|branch| self.note_options(choice, branch)),
+            Kind::Sequence(statements) => {
+                statements.last().into_iter().for_each(|last| self.note_options(choice, last));
+            }
+            Kind::Switch(switch) => {
+                let bodies = switch.cases.iter().map(|(_, body)| body).chain(&switch.default);
+                bodies.for_each(|body| self.note_options(choice, body));
+            }
+            _ => {}
         }
     }
 

@@ -125,6 +125,10 @@ impl Checker<'_> {
             let (left, right) = (self.type_name(left.ty), self.type_name(right.ty));
             return self.error(codes::TYPE_MISMATCH, span, format!("cannot compare {left} with {right}"));
         }
+        if comparison != Comparison::Like {
+            self.note_options(left.ty, &right);
+            self.note_options(right.ty, &left);
+        }
         expr(Kind::Compare(comparison, Box::new((left, right))), Type::BOOL, span)
     }
 

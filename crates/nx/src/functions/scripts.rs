@@ -94,7 +94,7 @@ fn compiled(
 /// Rights in what a script names are asked for before it runs, here as for the script of a request.
 fn require_read(cx: &Context<'_>, references: &[(Span, Reference)]) -> Result<(), RunError> {
     for (_, reference) in references {
-        let (Reference::Table(id) | Reference::Field(id, _)) = *reference;
+        let (Reference::Table(id) | Reference::Field(id, _) | Reference::Option(id, _)) = *reference;
         let Some(table) = cx.schema.table(id) else { continue };
         if !cx.host.may_read_table(id) {
             return Err(RunError::other(format!("this key may not read table {:?}", table.caption)));

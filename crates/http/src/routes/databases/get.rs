@@ -30,7 +30,7 @@ pub(crate) async fn get_database(
     let session = session(&api, &caller, &team, &database).await?;
     session.require_admin()?;
     let snapshot = session.snapshot();
-    let schema = schema_json(&snapshot, &query.parse()?)?;
+    let schema = schema_json(&session, &snapshot, &query.parse()?)?;
     let answer = json!({ "settings": snapshot.schema.settings.0, "schema": schema });
     tagged(&snapshot, &headers, &answer)
 }

@@ -30,5 +30,5 @@ pub(crate) async fn get_schema(
     let session = session(&api, &caller, &team, &database).await?;
     session.require_admin()?;
     let snapshot = session.snapshot();
-    tagged(&snapshot, &headers, &schema_json(&snapshot, &query.parse()?)?)
+    tagged(&snapshot, &headers, &schema_json(&session, &snapshot, &query.parse()?)?)
 }

@@ -4,15 +4,14 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use boobook_app::AppError;
 
+use super::field_answer;
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, session},
     openapi::{Field, NewField},
     router::Api,
-    routes::{json, object},
-    wire::table::write_field,
+    routes::object,
 };
 
 /// Adds a field to a table.
@@ -30,9 +29,5 @@ pub(crate) async fn create_field(
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
     let made = session.create_field(&table, object(&body)?).await?;
-    let access = session.table(&session.snapshot(), &made.table.to_string())?;
-    let field = made.field.and_then(|id| access.schema.field(id)).ok_or(AppError::TableNotFound)?;
-    let mut out = Vec::new();
-    write_field(field, &mut out);
-    Ok(json(out))
+    field_answer(&session, &made)
 }

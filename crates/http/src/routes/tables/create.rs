@@ -5,13 +5,13 @@ use axum::{
     response::Response,
 };
 
+use super::table_answer;
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, session},
     openapi::{NewTable, Table},
     router::Api,
-    routes::{json, object},
-    wire::table::write_table,
+    routes::object,
 };
 
 /// Makes a table with its fields. Needs the admin role.
@@ -26,8 +26,5 @@ pub(crate) async fn create_table(
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
     let made = session.create_table(object(&body)?).await?;
-    let access = session.table(&session.snapshot(), &made.table.to_string())?;
-    let mut out = Vec::new();
-    write_table(&access.schema, |_| true, &mut out);
-    Ok(json(out))
+    table_answer(&session, &made)
 }

@@ -2,71 +2,11 @@
 
 use std::sync::Arc;
 
-use boobook_engine::{Applied, Snapshot, Tx, TxError};
-use boobook_model::{
-    ChoiceOption, Field, FieldId, JsonMap, Schema, TableId, TableSchema, UserId, field_kind,
-};
-use boobook_store::Idempotency;
+use boobook_model::{ChoiceOption, Field, FieldId, JsonMap, Schema, TableId, TableSchema, field_kind};
 use serde_json::Value as Json;
-use tokio::sync::oneshot;
 
-use crate::{AppError, error::from_schema, transaction::Transaction};
-
-/// A change of the schema: makes the next version out of the newest one. Run again where that has moved on.
-pub(crate) type Edit = dyn Fn(&Schema) -> Result<(Schema, Edited), AppError> + Send + Sync;
-
-/// What an edit made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edited {
-    /// The table made or changed.
-    pub table: TableId,
-    /// The field made.
-    pub field: Option<FieldId>,
-}
-
-pub(crate) struct SchemaTransaction {
-    pub(crate) actor: UserId,
-    pub(crate) edit: Box<Edit>,
-    pub(crate) edited: Option<Edited>,
-    pub(crate) answer: Option<oneshot::Sender<Result<Edited, AppError>>>,
-}
-
-impl Transaction for SchemaTransaction {
-    fn actor(&self) -> &UserId {
-        &self.actor
-    }
-
-    fn size_bytes(&self) -> usize {
-        4096
-    }
-
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
-        let (mut schema, edited) = (self.edit)(tx.schema())?;
-        schema.version = tx.schema().version + 1;
-        tx.change_schema(Arc::new(schema));
-        self.edited = Some(edited);
-        Ok(())
-    }
-
-    fn explain(&self, error: TxError) -> AppError {
-        AppError::bad("", error.to_string())
-    }
-
-    fn applied(&mut self, _snapshot: &Snapshot, _applied: &Applied) -> Option<Idempotency> {
-        None
-    }
-
-    fn replay(&mut self, _snapshot: &Snapshot, _earlier: &Idempotency) {}
-
-    fn answer(mut self: Box<Self>, result: Result<(), AppError>) {
-        let answer = result.and_then(|()| {
-            self.edited.ok_or_else(|| AppError::Internal("a schema edit came to no answer".into()))
-        });
-        if let Some(sender) = self.answer.take() {
-            let _ = sender.send(answer);
-        }
-    }
-}
+use super::Edited;
+use crate::{AppError, error::from_schema};
 
 /// Adds a table: `{"name":…,"fields":[{"name":…,"type":…},…]}` plus any schema key.
 pub(crate) fn add_table(
@@ -105,7 +45,7 @@ pub(crate) fn add_table(
         }
         Some(_) => return Err(AppError::bad("fields", "expected an array of fields")),
     }
-    Ok((schema, Edited { table: id, field: None }))
+    Ok((schema, Edited::table(id)))
 }
 
 /// Adds a field: `{"name":…,"type":…}` plus choices, link, and any schema key. A `ref` brings its `rev` with it.
@@ -178,7 +118,7 @@ pub(crate) fn add_field(
         "ref" => Some(link(schema, &table, &mut field, body, place, uuid)?),
         _ => None,
     };
-    let edited = Edited { table: table_id, field: Some(id) };
+    let edited = Edited::field(table_id, id);
     table.next_field_id = id.ordinal().unwrap_or(0) + 1;
     table.fields.push(Arc::new(field));
     let mut next = schema.clone();
@@ -261,7 +201,7 @@ fn link(
 }
 
 /// The wanted name, or with the first number behind it that makes it new.
-fn free_name(table: &TableSchema, wanted: &str, also_taken: &str) -> String {
+pub(super) fn free_name(table: &TableSchema, wanted: &str, also_taken: &str) -> String {
     let taken = |name: &str| name == also_taken || table.fields.iter().any(|f| f.caption == name);
     let mut name = wanted.to_owned();
     let mut n = 2;
@@ -272,7 +212,7 @@ fn free_name(table: &TableSchema, wanted: &str, also_taken: &str) -> String {
     name
 }
 
-fn add_choices(field: &mut Field, choices: Option<&Json>, place: &str) -> Result<(), AppError> {
+pub(super) fn add_choices(field: &mut Field, choices: Option<&Json>, place: &str) -> Result<(), AppError> {
     let choices = match choices {
         None | Some(Json::Null) => return Ok(()),
         Some(Json::Array(choices)) => choices,
@@ -317,7 +257,7 @@ fn add_choices(field: &mut Field, choices: Option<&Json>, place: &str) -> Result
     Ok(())
 }
 
-fn required_name(body: &JsonMap, place: &str) -> Result<String, AppError> {
+pub(super) fn required_name(body: &JsonMap, place: &str) -> Result<String, AppError> {
     let at = if place.is_empty() { "name".to_owned() } else { format!("{place}.name") };
     match body.get("name").or_else(|| body.get("caption")) {
         Some(Json::String(name)) if !name.trim().is_empty() => Ok(name.clone()),

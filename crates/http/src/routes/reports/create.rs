@@ -1,0 +1,34 @@
+//! `POST P/reports`
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use boobook_app::DocumentKind;
+
+use crate::{
+    error::ApiResult,
+    extract::{Body, Caller, Query, session},
+    router::Api,
+    routes::views::{documents, edited_answer, form_of},
+};
+
+/// Makes or changes reports by their ids: keys that are not sent stay. Needs the admin role.
+#[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/reports", tag = "Reports",
+    request_body = serde_json::Value,
+    params(("teamid" = String, Path), ("dbid" = String, Path),
+        ("formatScripts" = Option<bool>, Query, description = "Scripts are in human form")),
+    responses((status = 200, description = "The reports as they are now", body = serde_json::Value)))]
+pub(crate) async fn post_reports(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((team, database)): Path<(String, String)>,
+    query: Query,
+    Body(body): Body,
+) -> ApiResult<Response> {
+    let session = session(&api, &caller, &team, &database).await?;
+    let (reports, is_list) = documents(&body)?;
+    let form = form_of(&query)?;
+    let edited = session.put_documents(DocumentKind::Report, reports, false, form).await?;
+    edited_answer(&session, DocumentKind::Report, &edited, is_list, form)
+}
