@@ -115,6 +115,12 @@ letter_id!(
     "field"
 );
 
+impl FieldId {
+    /// The hidden field of every table that holds the list of a record's files ([`crate::FileList`]). No text reads as
+    /// this id, so that no request can name it; it comes after all others.
+    pub const FILES: Self = Self(u32::MAX);
+}
+
 /// The highest record id: 2³²−2 (architecture.md §7, "Record ids").
 pub const RECORD_ID_MAX: u32 = u32::MAX - 1;
 

@@ -22,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on fails"))]
 
 pub mod field;
+mod files;
 mod ids;
 mod json;
 mod lane;
@@ -31,6 +32,7 @@ mod schema;
 mod value;
 
 pub use field::{FIELD_KINDS, FieldKind, WireStyle, field_kind};
+pub use files::{FILES_MAX, FileEntry, FileList};
 pub use ids::{DatabaseId, FieldId, IdError, KeyId, RECORD_ID_MAX, RecordId, Sq, TableId, TeamId, UserId};
 pub use json::{Json, JsonError, JsonMap, write_json_number, write_json_string};
 pub use lane::{LANE_LEN_MAX, Lane, Sieve};

@@ -19,7 +19,8 @@ pub(crate) fn table<'s>(schema: &'s Schema, name: &str) -> Option<&'s TableSchem
 /// The slot of a field by its name or id.
 pub(crate) fn field_slot(table: &TableSchema, name: &str) -> Option<usize> {
     table.slot_by_key(name).or_else(|| {
-        only((0..table.fields.len()).filter(|&slot| is_same_word(&table.fields[slot].caption, name)))
+        let fields = table.fields.iter().enumerate().filter(|(_, field)| !field.is_hidden());
+        only(fields.filter(|(_, field)| is_same_word(&field.caption, name)).map(|(slot, _)| slot))
     })
 }
 

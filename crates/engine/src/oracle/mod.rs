@@ -8,7 +8,7 @@ mod model;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use boobook_model::{Cell, FieldId, Sq, Value};
+use boobook_model::{Cell, FieldId, Sq, StorageClass, Value};
 use proptest::prelude::*;
 
 use self::{
@@ -375,7 +375,9 @@ fn reload(model: &Model) -> Snapshot {
         for field in &model.table(at).fields {
             match record.values.get(&field.id) {
                 Some(value) => row.field(field.id, value.as_cell()),
-                None if field.kind.base() == "string" => row.field(field.id, Cell::Choice(1)),
+                None if field.kind.storage() == Some(StorageClass::Text) => {
+                    row.field(field.id, Cell::Choice(1))
+                }
                 None => row.field(field.id, Cell::Text("of another class")),
             }
         }

@@ -11,6 +11,7 @@ pub(crate) fn unknown_field(key: &str, table: &TableSchema) -> String {
     let nearest = table
         .fields
         .iter()
+        .filter(|field| !field.is_hidden())
         .filter_map(|field| Some((distance(key, &field.caption)?, &field.caption)))
         .min_by_key(|(distance, _)| *distance);
     if let Some((_, caption)) = nearest {

@@ -242,8 +242,8 @@ pub struct ChangeWriter<'a> {
 impl<'a> ChangeWriter<'a> {
     /// A writer for items of a table, of the fields `may_read` allows.
     pub fn new(schema: &'a TableSchema, may_read: impl Fn(usize) -> bool) -> Self {
-        let slots =
-            (0..schema.fields.len()).filter(|&slot| schema.fields[slot].is_stored() && may_read(slot));
+        let is_shown = |field: &Field| field.is_stored() && !field.is_hidden();
+        let slots = (0..schema.fields.len()).filter(|&slot| is_shown(&schema.fields[slot]) && may_read(slot));
         Self { schema, slots: slots.collect() }
     }
 

@@ -92,6 +92,9 @@ pub const FIELD_KINDS: &[&dyn FieldKind] = &[
     &formula::Formula,
 ];
 
+/// The kind of the hidden field with a record's files ([`crate::FieldId::FILES`]): text that no request reads or writes.
+pub(crate) static HIDDEN_FILES: &dyn FieldKind = &text::Text("files");
+
 /// The kind of a `base`/`type`; `datetime` and `text` are accepted for `timestamp` and `string`.
 pub fn field_kind(base: &str) -> Option<&'static dyn FieldKind> {
     let base = match base {

@@ -3,7 +3,7 @@
 use serde_json::{Value as JsonValue, json};
 
 use super::{SchemaError, take_string, take_u64};
-use crate::{FieldId, FieldKind, JsonMap, Role, TableId, field_kind, write_json_string};
+use crate::{FieldId, FieldKind, JsonMap, Role, TableId, field::HIDDEN_FILES, field_kind, write_json_string};
 
 /// One option of a choice or multi choice field.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +126,19 @@ impl Field {
         };
         field.rename(caption);
         field
+    }
+
+    /// The hidden field with a record's files.
+    pub(super) fn files() -> Self {
+        let mut field = Self::new(FieldId::FILES, HIDDEN_FILES, "files of the record");
+        // It has no uuid of its own to be given.
+        field.uuid = "-".to_owned();
+        field
+    }
+
+    /// Whether it is the hidden field of a table, which no request names and no schema shows.
+    pub fn is_hidden(&self) -> bool {
+        self.id == FieldId::FILES
     }
 
     /// Sets the caption and what is derived from it.

@@ -35,7 +35,8 @@ pub struct TableSchema {
     pub uuid: String,
     /// Ordinal of the next field or layout element id; ids are never used again.
     pub next_field_id: u32,
-    /// Fields ascending by id. A field's place here is its *slot*: the engine keeps columns in the same order.
+    /// Fields ascending by id. A field's place here is its *slot*: the engine keeps columns in the same order. The last
+    /// one of a table is hidden: [`FieldId::FILES`].
     pub fields: Vec<Arc<Field>>,
     /// Who may read, write, create and delete records.
     pub rights: Rights,
@@ -128,6 +129,7 @@ impl TableSchema {
     /// Checks the fields and rebuilds the look-ups. Call after every edit. `place` heads error places.
     pub fn index(mut self, place: &str) -> Result<Self, SchemaError> {
         check_caption(&self.caption, place)?;
+        self.fields.retain(|field| !field.is_hidden());
         if self.fields.len() > FIELDS_MAX {
             return Err(SchemaError::new(
                 format!("{place}.fields"),
@@ -165,6 +167,11 @@ impl TableSchema {
         let is_formula = |&slot: &u16| self.fields[usize::from(slot)].kind.base() == "fn";
         self.formulas = in_order.iter().copied().filter(is_formula).collect();
         self.in_order = in_order.into();
+        if self.kind == TableKind::Table {
+            // Behind all others, and neither in their order nor among their names.
+            self.by_id.insert(FieldId::FILES, self.fields.len() as u16);
+            self.fields.push(Arc::new(Field::files()));
+        }
         Ok(self)
     }
 
@@ -189,7 +196,8 @@ impl TableSchema {
                 map.insert(key.clone(), value.clone());
             }
         }
-        let fields: JsonMap = self.fields.iter().map(|f| (f.id.to_string(), f.to_json())).collect();
+        let shown = self.fields.iter().filter(|field| !field.is_hidden());
+        let fields: JsonMap = shown.map(|f| (f.id.to_string(), f.to_json())).collect();
         map.insert("fields".into(), JsonValue::Object(fields));
         JsonValue::Object(map)
     }
@@ -212,6 +220,11 @@ impl TableSchema {
     /// The slot of the field a body or parameter names: exact name first, then id.
     pub fn slot_by_key(&self, key: &str) -> Option<usize> {
         self.by_key.get(key).map(|&slot| slot as usize)
+    }
+
+    /// The slot of the hidden field with the list of a record's files.
+    pub fn files_slot(&self) -> Option<usize> {
+        self.slot(FieldId::FILES)
     }
 
     /// Slots in display order (`order`, ties by id).

@@ -116,7 +116,9 @@ impl Checker<'_> {
                         Base::Record(table) => schema.table(table),
                         _ => None,
                     })
-                    .flat_map(|table| table.fields.iter().map(|field| field.caption.clone())),
+                    .flat_map(|table| &table.fields)
+                    .filter(|field| !field.is_hidden())
+                    .map(|field| field.caption.clone()),
             )
             .collect();
         let hint = suggest(&name.text, known.iter().map(String::as_str))
@@ -161,7 +163,10 @@ impl Checker<'_> {
                 let table = self.scope.schema.table(table);
                 let (caption, fields) =
                     table.map_or(("", &[][..]), |table| (&*table.caption, &table.fields[..]));
-                let near = suggest(&name.text, fields.iter().map(|field| &*field.caption));
+                let near = suggest(
+                    &name.text,
+                    fields.iter().filter(|f| !f.is_hidden()).map(|field| &*field.caption),
+                );
                 let hint = near.map(|near| format!("did you mean {near:?}?"));
                 let message = format!("Field not found: {} (in table {caption})", name.text);
                 self.error_with_hint(codes::UNKNOWN_FIELD, span, message, hint)
