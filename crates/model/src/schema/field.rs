@@ -130,10 +130,8 @@ impl Field {
 
     /// The hidden field with a record's files.
     pub(super) fn files() -> Self {
-        let mut field = Self::new(FieldId::FILES, HIDDEN_FILES, "files of the record");
         // It has no uuid of its own to be given.
-        field.uuid = "-".to_owned();
-        field
+        Self { uuid: "-".into(), ..Self::new(FieldId::FILES, HIDDEN_FILES, "files of the record") }
     }
 
     /// Whether it is the hidden field of a table, which no request names and no schema shows.
