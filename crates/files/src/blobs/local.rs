@@ -140,13 +140,14 @@ impl Local {
 
     /// The folders of a database.
     pub(super) fn folders(&self, database: &DatabaseId) -> Result<Vec<String>, BlobError> {
-        Ok(self.list_dir(&self.database(database))?.into_iter().map(|(name, _)| name).collect())
+        let entries = self.list_dir(&self.database(database))?;
+        Ok(entries.into_iter().filter(|(_, metadata)| metadata.is_dir()).map(|(name, _)| name).collect())
     }
 
     pub(super) fn list(&self, database: &DatabaseId, folder: &str) -> Result<Vec<Entry>, BlobError> {
         let dir = self.folder(database, folder);
         let mut entries = Vec::new();
-        for (name, metadata) in self.list_dir(&dir)? {
+        for (name, metadata) in self.list_dir(&dir)?.into_iter().filter(|(_, metadata)| metadata.is_file()) {
             let modified = metadata.modified().map_err(failed("be looked at", &dir))?;
             entries.push(Entry { place: Place::of(folder, &name), name, size: metadata.len(), modified });
         }

@@ -18,15 +18,17 @@ impl Blobs {
         location: &str,
         options: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, BlobError> {
-        // A single letter before the colon is a drive, not a scheme.
-        let url = Url::parse(location).ok().filter(|url| url.scheme().len() > 1);
-        match url.as_ref().map(|url| (url.scheme(), url)) {
-            None => Self::local(location),
-            Some(("file", url)) => Self::local(
-                url.to_file_path().map_err(|()| refused(location, "a file: URL must name a local path"))?,
-            ),
-            Some(("memory", _)) => Ok(Self::memory()),
-            Some((_, url)) => Self::cloud(location, url, options),
+        if !location.contains("://") {
+            return Self::local(location);
+        }
+        let url = Url::parse(location).map_err(|e| refused(location, &e.to_string()))?;
+        match url.scheme() {
+            "file" => {
+                let reason = "a file: URL must name a directory of this machine, as file:///var/lib/boobook";
+                Self::local(url.to_file_path().map_err(|()| refused(location, reason))?)
+            }
+            "memory" => Ok(Self::memory()),
+            _ => Self::cloud(location, &url, options),
         }
     }
 

@@ -82,11 +82,11 @@ impl Remote {
             ByteRange::Last(length) => Some(GetRange::Suffix(length)),
         };
         match self.store.get_opts(&path, GetOptions { range: wanted, ..GetOptions::default() }).await {
-            Ok(found) => Ok(found),
+            // Stores differ in what they make of a range, so the size decides.
+            Ok(found) => range.of(found.meta.size).map(|_| found),
             Err(StoreError::NotFound { .. }) => {
                 Err(BlobError::NotFound { database: database.clone(), hash: *hash })
             }
-            // Stores differ in how they refuse a range, so the size decides what it was.
             Err(e) => {
                 if let Some(size) = self.size(database, hash).await? {
                     range.of(size)?;

@@ -53,7 +53,13 @@ impl PdfTool {
         let mut child = self.command(folder.path(), edge).kill_on_drop(true).spawn().map_err(failed)?;
         let waited = tokio::time::timeout(self.time_max, child.wait()).await;
         match waited {
-            Ok(status) => read_page(folder, status.map_err(failed)?).await,
+            Ok(status) => match status.map_err(failed)? {
+                // So prlimit, as a shell, says that there was nothing to run.
+                status if matches!(status.code(), Some(126 | 127)) => {
+                    Err(ThumbnailError::PdfTool(format!("{} does not run, {status}", self.program.display())))
+                }
+                status => read_page(folder, status).await,
+            },
             Err(_) => {
                 child.kill().await.map_err(failed)?;
                 Err(ThumbnailError::TimedOut { seconds: self.time_max.as_secs() })

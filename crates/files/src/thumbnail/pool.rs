@@ -81,3 +81,48 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool").field("free", &self.turns.available_permits()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_refused() {
+        let pool = Pool::new(1, 1).unwrap();
+        let turn = pool.turn().await.unwrap();
+        let mut waits = Box::pin(pool.turn());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        assert_eq!(pool.turn().await.err(), Some(ThumbnailError::Busy));
+        assert_eq!(pool.run(turn, || Ok(b"first".to_vec())).await.unwrap(), "first");
+        let turn = waits.await.unwrap();
+        assert_eq!(pool.run(turn, || Ok(b"second".to_vec())).await.unwrap(), "second");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_the_thread_goes_on() {
+        let pool = Pool::new(1, 0).unwrap();
+        for _ in 0..3 {
+            let done = pool.run(pool.turn().await.unwrap(), || panic!("a decoder's bug")).await;
+            assert!(matches!(done, Err(ThumbnailError::Damaged(_))));
+        }
+        assert!(pool.run(pool.turn().await.unwrap(), || Ok(Vec::new())).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_nobody_waits_for_keeps_its_turn() {
+        let pool = Pool::new(1, 0).unwrap();
+        let (go, wait) = mpsc::channel();
+        let turn = pool.turn().await.unwrap();
+        let mut forgotten = Box::pin(pool.run(turn, move || {
+            wait.recv().map_err(|_| ThumbnailError::NotAnImage)?;
+            Ok(Vec::new())
+        }));
+        assert!(futures_util::poll!(&mut forgotten).is_pending());
+        drop(forgotten);
+        assert_eq!(pool.turn().await.err(), Some(ThumbnailError::Busy));
+        go.send(()).unwrap();
+        while pool.turn().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
