@@ -47,9 +47,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["model"]),
     ("store", &["model"]),
     ("store-sqlite", &["model", "store"]),
-    ("app", &["model", "nx-syntax", "nx", "engine", "store"]),
-    ("http", &["model", "engine", "app"]),
-    ("boobook", &["model", "nx-syntax", "nx", "engine", "store", "store-sqlite", "app", "http"]),
+    ("files", &["model"]),
+    ("app", &["model", "nx-syntax", "nx", "engine", "store", "files"]),
+    ("http", &["model", "engine", "files", "app"]),
+    ("boobook", &["model", "nx-syntax", "nx", "engine", "store", "store-sqlite", "files", "app", "http"]),
     ("testkit", &[]),
 ];
 
@@ -100,6 +101,7 @@ const MUST_NOT: &[(&str, &[&str], &[&str])] = &[
     ("nx", &["tokio", "axum", "rusqlite", "getrandom"], &["std::fs", "std::net", "SystemTime", "Instant"]),
     ("store", &["tokio", "axum", "rusqlite"], &["std::fs", "SystemTime"]),
     ("store-sqlite", &["tokio", "axum"], &[]),
+    ("files", &["axum", "hyper", "rusqlite"], &["std::net", "SystemTime::now", "Instant"]),
     ("app", &["axum", "hyper", "rusqlite"], &["std::fs"]),
     ("http", &["rusqlite"], &["std::fs"]),
 ];
