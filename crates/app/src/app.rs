@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use boobook_files::{Blobs, Thumbnails};
 use boobook_model::{JsonMap, Principal, Role, Schema};
 use boobook_store::Store;
 
 use crate::{
     AppError, Catalogue, DatabaseState, Host, Limits, Outside, Session, catalogue,
+    files::{COLLECT_EVERY, Files, from_blob},
     limits::CATALOGUE_POLL,
     registry::Registry,
     script::{ScriptThreads, resumed},
@@ -22,17 +24,18 @@ use crate::{
 /// The server without its network. Clones share everything.
 #[derive(Clone)]
 pub struct App {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) limits: Arc<Limits>,
-    registry: Registry,
+    pub(crate) registry: Registry,
     pool: Arc<WriterPool>,
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
+    pub(crate) files: OnceLock<Files>,
     looked_at_ms: AtomicI64,
 }
 
@@ -53,7 +56,6 @@ impl App {
     pub fn start(store: Arc<dyn Store>, host: Arc<dyn Host>, limits: Limits) -> Result<Self, AppError> {
         let catalogue = Arc::new(Catalogue::open(Arc::clone(&store), Arc::clone(&host))?);
         catalogue.drop_unfinished()?;
-        catalogue.finish_deletions()?;
         let limits = Arc::new(limits);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
         let pool = WriterPool::start(threads, Arc::clone(&host))
@@ -70,6 +72,7 @@ impl App {
                 pool,
                 scripts,
                 outside: OnceLock::new(),
+                files: OnceLock::new(),
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
@@ -79,6 +82,12 @@ impl App {
     pub fn reach_outside(&self, outside: Arc<dyn Outside>) {
         // Whoever comes later changes nothing, as the comment above says.
         let _ = self.inner.outside.set(outside);
+    }
+
+    /// Gives files a place; without one, end-points of files are an error. The first one stays.
+    pub fn keep_files(&self, blobs: Blobs, thumbnails: Thumbnails) {
+        // Whoever comes later changes nothing, as the comment above says.
+        let _ = self.inner.files.set(Files { blobs, thumbnails });
     }
 
     /// The limits in force.
@@ -314,6 +323,11 @@ impl App {
                 tracing::warn!("the catalogue cannot be read: {error}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
+            if u128::from(round) % (COLLECT_EVERY.as_millis() / CATALOGUE_POLL.as_millis()) == 1
+                && let Err(error) = self.collect_files().await
+            {
+                tracing::warn!("contents that no record names could not be removed: {error}");
+            }
             if let Err(error) = self.finish_deletions().await {
                 tracing::warn!("a deleted database could not be removed: {error}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -321,7 +335,8 @@ impl App {
         }
     }
 
-    async fn finish_deletions(&self) -> Result<(), AppError> {
+    /// Removes the data of databases that are marked as going. The server does it by itself.
+    pub async fn finish_deletions(&self) -> Result<(), AppError> {
         let going: Vec<_> = {
             let view = self.inner.catalogue.view();
             view.databases.iter().filter(|d| d.state == DatabaseState::Deleting).cloned().collect()
@@ -330,7 +345,11 @@ impl App {
             return Ok(());
         }
         for entry in &going {
-            self.inner.registry.close(&catalogue::database_id(entry)?).await;
+            let id = catalogue::database_id(entry)?;
+            self.inner.registry.close(&id).await;
+            if let Some(files) = self.inner.files.get() {
+                files.blobs.delete_database(&id).await.map_err(from_blob)?;
+            }
         }
         let catalogue = Arc::clone(&self.inner.catalogue);
         blocking(move || catalogue.finish_deletions()).await

@@ -29,6 +29,18 @@ pub enum AppError {
     /// No such view or report.
     #[error("View Not Found")]
     ViewNotFound,
+    /// The record has no such file, or the caller may not see it.
+    #[error("File Not Found")]
+    FileNotFound,
+    /// The file is of no kind that thumbnails are made of.
+    #[error("{0}")]
+    NoThumbnail(String),
+    /// The range lies outside the file.
+    #[error("the range lies outside the file, which has {size} bytes")]
+    Range {
+        /// Size of the whole file.
+        size: u64,
+    },
     /// No such record; in a list, which element asked for it.
     #[error("{}Record Not Found", .place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
     RecordNotFound {

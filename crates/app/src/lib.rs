@@ -27,6 +27,7 @@ mod app;
 mod catalogue;
 mod database;
 mod error;
+mod files;
 mod find;
 mod forget;
 mod host;
@@ -48,6 +49,7 @@ pub use catalogue::{
 };
 pub use database::Database;
 pub use error::{AppError, Refusal};
+pub use files::{DocumentFile, FileDownload, FilesReport, NewFile, check_files};
 pub use find::Wanted;
 pub use host::{Host, SystemHost};
 pub use limits::Limits;

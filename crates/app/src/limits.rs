@@ -30,6 +30,10 @@ pub struct Limits {
     pub history_days: u32,
     /// Days a deletion stays in the change feed; a client that asks from before is given the whole state.
     pub tombstone_days: u32,
+    /// Largest file, in bytes.
+    pub file_bytes_max: u64,
+    /// Seconds that a content which no record names is kept: longer than any upload takes to be named.
+    pub files_grace_s: u64,
     /// Scripts: `/query`, formulas.
     pub script: crate::ScriptLimits,
 }
@@ -49,6 +53,8 @@ impl Default for Limits {
             changes_max: 100_000,
             history_days: 365,
             tombstone_days: 90,
+            file_bytes_max: 10 << 30,
+            files_grace_s: 60 * 60,
             script: crate::ScriptLimits::default(),
         }
     }

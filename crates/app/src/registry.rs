@@ -170,6 +170,11 @@ impl Registry {
         open
     }
 
+    /// The open databases, the least recently used first.
+    pub(crate) fn open_databases(&self) -> Vec<Arc<Database>> {
+        self.all_open().into_iter().map(|(_, database)| database).collect()
+    }
+
     /// Number of open databases and the memory they hold.
     pub(crate) fn usage(&self) -> (usize, usize) {
         let open = self.all_open();

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use boobook_app::{App, SystemHost};
+use boobook_files::{Blobs, PdfTool, ThumbnailOptions, Thumbnails};
 use boobook_http::{CorsOrigins, HttpConfig, ListenConfig};
 use boobook_store::StoreError;
 use boobook_store_sqlite::{DirectoryLock, SqliteStore};
@@ -52,6 +53,8 @@ impl Server {
         let shown = settings.data.display().to_string();
         let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
             .map_err(|error| from_app(error, "the server cannot start", &shown))?;
+        let (blobs, thumbnails) = files(&settings)?;
+        app.keep_files(blobs, thumbnails);
         app.reach_outside(Arc::new(World::new(&settings.script, runtime.handle().clone())?));
         Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
     }
@@ -114,6 +117,25 @@ impl Server {
         tracing::info!("stopped; everything that was acknowledged is stored");
         Ok(())
     }
+}
+
+/// Where files lie, and the threads that draw thumbnails of them.
+fn files(settings: &Settings) -> anyhow::Result<(Blobs, Thumbnails)> {
+    let location = match &settings.files {
+        Some(location) => location.clone(),
+        None => settings.data.join("files").display().to_string(),
+    };
+    let opened = Blobs::open(&location, []);
+    let blobs = opened.map_err(|error| {
+        Failure::new(
+            format!("files cannot be kept: {error}"),
+            "`files` in the settings names another directory",
+        )
+    })?;
+    let options = ThumbnailOptions { pdf: PdfTool::find(), ..ThumbnailOptions::default() };
+    let thumbnails =
+        Thumbnails::new(blobs.clone(), options).context("threads for thumbnails cannot start")?;
+    Ok((blobs, thumbnails))
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {

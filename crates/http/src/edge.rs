@@ -102,10 +102,14 @@ impl Service {
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         let mut response = if preflight { preflight_answer() } else { inner.routed(request).await };
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-            let allow = response.headers_mut().remove(header::ALLOW);
+            // What the statuses 405 and 416 ask for stays.
+            let kept = [header::ALLOW, header::CONTENT_RANGE].map(|name| {
+                let value = response.headers_mut().remove(&name);
+                (name, value)
+            });
             response = error_answer(&error, request_id.to_str().unwrap_or_default());
-            if let Some(allow) = allow {
-                response.headers_mut().insert(header::ALLOW, allow);
+            for (name, value) in kept {
+                response.headers_mut().extend(value.map(|value| (name, value)));
             }
         }
         if let Some(encoding) = encoding

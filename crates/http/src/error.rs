@@ -75,6 +75,10 @@ error_codes! {
     FileNotFound = "file_not_found", NOT_FOUND, "File Not Found";
     /// No such field.
     FieldNotFound = "field_not_found", NOT_FOUND, "Field Not Found";
+    /// The file is no picture.
+    NoThumbnail = "no_thumbnail", NOT_FOUND, "There is no thumbnail of this file";
+    /// `Range` lies outside the file.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The range lies outside the file";
     /// No such view.
     ViewNotFound = "view_not_found", NOT_FOUND, "View Not Found";
     /// The body did not arrive in time.
@@ -275,6 +279,9 @@ pub(crate) fn from_app(error: AppError) -> ApiError {
             api.0.column = error.column.map(|column| column as usize);
             api
         }
+        AppError::FileNotFound => ApiError::new(ErrorCode::FileNotFound),
+        AppError::NoThumbnail(_) => ApiError::with_message(ErrorCode::NoThumbnail, message),
+        AppError::Range { .. } => ApiError::with_message(ErrorCode::RangeNotSatisfiable, message),
         AppError::FieldNotFound => ApiError::new(ErrorCode::FieldNotFound),
         AppError::ViewNotFound => ApiError::new(ErrorCode::ViewNotFound),
         AppError::PreconditionFailed { .. } => ApiError::with_message(ErrorCode::PreconditionFailed, message),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Multipart, Request},
     http::{HeaderMap, request::Parts},
 };
 use boobook_app::{AppError, Session};
@@ -51,6 +51,21 @@ impl Query {
     /// Decoded.
     pub(crate) fn parse(&self) -> ApiResult<QueryString<'_>> {
         QueryString::parse(&self.0)
+    }
+}
+
+/// The parts of a `multipart/form-data` body, as they come.
+pub(crate) struct Upload(pub(crate) Multipart);
+
+impl FromRequest<Api> for Upload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> ApiResult<Self> {
+        let parts = Multipart::from_request(request, api).await;
+        parts.map(Self).map_err(|_| {
+            let message = "a multipart/form-data body is expected, with its boundary in Content-Type";
+            ApiError::with_message(ErrorCode::BadRequest, message)
+        })
     }
 }
 

@@ -138,6 +138,31 @@ pub(crate) struct ViewItem {
     r#type: Option<String>,
 }
 
+/// A file to store.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct FileUpload {
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// Name or id of a file or image field that is to name the file.
+    field_name: Option<String>,
+}
+
+/// What is known of a file.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct FileInfo {
+    name: String,
+    /// Bytes.
+    size: u64,
+    content_type: String,
+    /// UTC, `YYYY-MM-DDThh:mm:ss`.
+    modified_at: String,
+    modified_by: String,
+    /// SHA-256 of the content, hexadecimal.
+    sha256: String,
+}
+
 /// An option to make.
 #[derive(ToSchema)]
 pub(crate) struct NewChoice {
@@ -243,6 +268,7 @@ pub(crate) struct Error {
         (name = "Tables", description = "The kinds of records of a database"),
         (name = "Fields", description = "What a record of a table holds"),
         (name = "Records", description = "Reading and writing"),
+        (name = "Files", description = "Files of records, their thumbnails"),
         (name = "Changes", description = "What happened since, asked for or as a live stream"),
         (name = "Scripts", description = "The NX language"),
         (name = "Views", description = "Tables as people look at them"),

@@ -14,7 +14,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::header,
     openapi::Document,
-    routes::{changes, databases, fields, records, reports, scripts, server, tables, teams, views},
+    routes::{changes, databases, fields, files, records, reports, scripts, server, tables, teams, views},
     wire::input::InputRules,
 };
 
@@ -84,6 +84,14 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(views::create::update_view))
         .routes(routes!(reports::list::list_reports, reports::create::post_reports))
         .routes(routes!(reports::get::get_report))
+        .routes(routes!(files::report::list_report_files, files::report::upload_report_file))
+        .routes(routes!(files::report::get_report_file))
+        .routes(routes!(files::list::list_files, files::upload::upload_file))
+        .routes(routes!(files::download::download_file, files::delete::delete_file))
+        .routes(routes!(files::metadata::file_metadata))
+        .routes(routes!(files::thumbnail::file_thumbnail))
+        .routes(routes!(files::download::download_field_file))
+        .routes(routes!(files::background::get_background, files::background::post_background))
         .routes(routes!(
             records::list::list_records,
             records::create::write_records,
@@ -115,7 +123,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn routes(api: Api) -> Router {
     let docs = api.config.docs;
     let (router, document) = documented().split_for_parts();
-    let mut router = router.with_state(api);
+    // Uploads stream, within limits of their own; every other body is read by `extract::Body`, which bounds it.
+    let mut router = router.with_state(api).layer(axum::extract::DefaultBodyLimit::disable());
     if docs {
         let shown =
             utoipa_swagger_ui::Config::default().try_it_out_enabled(true).display_request_duration(true);

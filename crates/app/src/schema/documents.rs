@@ -61,13 +61,16 @@ pub(crate) fn put_documents(
             Some(at) => merged(&kind.of(&next)[at].json, body),
             None => body.clone(),
         };
-        for dropped in ["_id", "_database", "id", "seq"] {
+        for dropped in ["_id", "_database", "_files", "id", "seq"] {
             json.remove(dropped);
         }
         if kind == DocumentKind::View {
             check_view(&next, &mut json, &place)?;
         }
-        let document = Document::from_json(Json::Object(json), &place, Some(&id)).map_err(from_schema)?;
+        let mut document = Document::from_json(Json::Object(json), &place, Some(&id)).map_err(from_schema)?;
+        if let Some(at) = known {
+            document.files.clone_from(&kind.of(&next)[at].files);
+        }
         edited.documents.push(document.id.clone());
         let document = Arc::new(document);
         match known {

@@ -6,7 +6,7 @@ use boobook_model::{Field, FieldId, JsonMap, Schema, TableId, TableSchema, field
 use serde_json::Value as Json;
 
 use super::{Edited, add::free_name};
-use crate::{AppError, error::from_schema};
+use crate::{AppError, error::from_schema, files::BACKGROUND};
 
 /// Keys of other programs' book-keeping, at any level.
 const DROPPED: [&str; 2] = ["_id", "_database"];
@@ -55,7 +55,7 @@ pub(crate) fn merge_settings(schema: &Schema, body: &JsonMap) -> Result<(Schema,
         }
     }
     let mut next = schema.clone();
-    merge(&mut next.settings.0, body);
+    merge(&mut next.settings.0, body.iter().filter(|(key, _)| *key != BACKGROUND));
     if let Some(name) = schema.settings.0.get("name")
         && !next.settings.0.contains_key("name")
     {

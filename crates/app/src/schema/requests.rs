@@ -104,6 +104,11 @@ impl Session {
         self.edit(rules, Box::new(move |schema| merge_settings(schema, &body))).await
     }
 
+    /// Changes documents or settings in a way of the caller's own.
+    pub(crate) async fn edit_documents(&self, edit: Box<Edit>) -> Result<Edited, AppError> {
+        self.edit(EditRules { keeps_version: true, ..EditRules::PLAIN }, edit).await
+    }
+
     /// Makes or changes views or reports; see [`Edited::documents`] for their ids.
     pub async fn put_documents(
         &self,

@@ -74,6 +74,7 @@ async fn a_deleted_database_is_gone_at_once() {
     w.app.catalogue().delete_database(&w.team, "Lager").unwrap();
     assert_eq!(w.session_of(&w.admin).await.err(), Some(AppError::DatabaseNotFound));
     let again = w.restarted(store.clone());
+    again.app.finish_deletions().await.unwrap();
     assert!(again.app.catalogue().view().databases.is_empty());
     let id = w.database.parse().unwrap();
     assert!(boobook_store::Store::open_database(&*store, &id).is_err(), "its data is gone too");

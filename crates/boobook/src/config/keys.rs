@@ -29,7 +29,8 @@ enum Kind {
 pub(super) fn all() -> Vec<Key> {
     // What is unset by default does not show; any value does here.
     let tls = TlsSettings { cert: Some("x".into()), key: Some("x".into()) };
-    let table = Table::try_from(Settings { tls, ..Settings::default() }).unwrap_or_default();
+    let table =
+        Table::try_from(Settings { tls, files: Some("x".into()), ..Settings::default() }).unwrap_or_default();
     let mut keys = Vec::new();
     collect("", &table, &mut keys);
     keys

@@ -29,6 +29,8 @@ const DEFAULT_FILE: &str = "boobook.toml";
 pub(crate) struct Settings {
     /// Data directory.
     pub(crate) data: PathBuf,
+    /// Where files of records lie; `files` in the data directory where nothing is said.
+    pub(crate) files: Option<String>,
     /// Address and port to listen on.
     pub(crate) listen: String,
     pub(crate) tls: TlsSettings,
@@ -122,6 +124,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("./boobook-data"),
+            files: None,
             listen: "127.0.0.1:8080".into(),
             tls: TlsSettings::default(),
             http: HttpSettings::default(),

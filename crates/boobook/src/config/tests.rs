@@ -52,7 +52,8 @@ fn three_values(path: &str, default: &toml::Value) -> [String; 3] {
 fn every_setting_comes_from_file_variable_and_flag() {
     // Both or none: with the pair in place, each of them can be set.
     let tls = TlsSettings { cert: Some("c".into()), key: Some("k".into()) };
-    let defaults = toml::Table::try_from(Settings { tls, ..Settings::default() }).unwrap();
+    let defaults =
+        toml::Table::try_from(Settings { tls, files: Some("f".into()), ..Settings::default() }).unwrap();
     let at = |table: &toml::Table, path: &str| {
         let whole = toml::Value::Table(table.clone());
         path.split('.').fold(whole, |value, name| value[name].clone())

@@ -376,7 +376,7 @@ fn reload(model: &Model) -> Snapshot {
             match record.values.get(&field.id) {
                 Some(value) => row.field(field.id, value.as_cell()),
                 None if field.kind.storage() == Some(StorageClass::Text) => {
-                    row.field(field.id, Cell::Choice(1))
+                    row.field(field.id, Cell::Choice(1));
                 }
                 None => row.field(field.id, Cell::Text("of another class")),
             }

@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod databases;
 pub(crate) mod fields;
+pub(crate) mod files;
 pub(crate) mod records;
 pub(crate) mod reports;
 pub(crate) mod scripts;

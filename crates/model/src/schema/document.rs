@@ -3,7 +3,7 @@
 use serde_json::Value as JsonValue;
 
 use super::{SchemaError, take_string};
-use crate::{JsonMap, TableId};
+use crate::{FileList, JsonMap, TableId};
 
 /// Most views, and most reports, a database may have.
 pub(crate) const DOCUMENTS_MAX: usize = 10_000;
@@ -19,7 +19,9 @@ pub struct Document {
     pub caption: String,
     /// Sequence of its last change.
     pub seq: u64,
-    /// Every key but `id` and `seq`.
+    /// Files of a report, which the server keeps; not among the keys that clients send.
+    pub files: FileList,
+    /// Every key but `id`, `seq` and `files`.
     pub json: JsonMap,
 }
 
@@ -57,7 +59,26 @@ impl Document {
             ),
             Some(_) => return Err(SchemaError::new(format!("{place}.type"), "expected the id of a table")),
         };
-        Ok(Self { id: id.into(), table, caption, seq, json: map })
+        Ok(Self { id: id.into(), table, caption, seq, files: FileList::default(), json: map })
+    }
+
+    /// As [`Self::from_json`], with what the server keeps of files.
+    pub(super) fn from_stored(mut json: JsonValue, place: &str) -> Result<Self, SchemaError> {
+        let files = json.as_object_mut().and_then(|map| map.remove("_files"));
+        let files =
+            files.and_then(|files| serde_json::from_value(files).ok()).map(FileList).unwrap_or_default();
+        Ok(Self { files, ..Self::from_json(json, place, None)? })
+    }
+
+    /// As [`Self::to_json`], with what the server keeps of files.
+    pub(super) fn to_stored(&self) -> JsonValue {
+        let mut json = self.to_json();
+        if let JsonValue::Object(map) = &mut json
+            && !self.files.0.is_empty()
+        {
+            map.insert("_files".into(), serde_json::to_value(&self.files.0).unwrap_or_default());
+        }
+        json
     }
 
     /// The whole of it, as it goes out.

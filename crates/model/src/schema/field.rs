@@ -139,6 +139,11 @@ impl Field {
         self.id == FieldId::FILES
     }
 
+    /// Whether its value is the name of one of the record's files.
+    pub fn holds_file_name(&self) -> bool {
+        matches!(self.kind.base(), "file" | "image" | "signature")
+    }
+
     /// Sets the caption and what is derived from it.
     pub fn rename(&mut self, caption: &str) {
         caption.clone_into(&mut self.caption);

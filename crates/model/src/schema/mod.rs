@@ -146,15 +146,19 @@ impl Schema {
 
     /// The form the store keeps.
     pub fn to_stored(&self) -> JsonValue {
-        json!({ "settings": self.settings.0, "schema": self.to_json_with_documents(0) })
+        json!({ "settings": self.settings.0, "schema": self.with_documents(0, Document::to_stored) })
     }
 
     /// As [`Self::to_json`], with the arrays `views` and `reports`.
     pub fn to_json_with_documents(&self, seq: u64) -> JsonValue {
+        self.with_documents(seq, Document::to_json)
+    }
+
+    fn with_documents(&self, seq: u64, write: impl Fn(&Document) -> JsonValue) -> JsonValue {
         let mut json = self.to_json(seq);
         if let JsonValue::Object(map) = &mut json {
             for (key, documents) in [("views", &self.views), ("reports", &self.reports)] {
-                map.insert(key.into(), documents.iter().map(|document| document.to_json()).collect());
+                map.insert(key.into(), documents.iter().map(|document| write(document)).collect());
             }
         }
         json
@@ -293,7 +297,7 @@ fn documents(map: &mut JsonMap, key: &str) -> Result<Vec<Arc<Document>>, SchemaE
     let mut documents: Vec<Arc<Document>> = Vec::with_capacity(list.len());
     let mut ids = rustc_hash::FxHashSet::default();
     for (at, json) in list.into_iter().enumerate() {
-        let document = Document::from_json(json, &format!("{key}[{at}]"), None)?;
+        let document = Document::from_stored(json, &format!("{key}[{at}]"))?;
         if !ids.insert(document.id.clone()) {
             return Err(SchemaError::new(format!("{key}[{at}].id"), "the id is used twice"));
         }

@@ -457,6 +457,14 @@ impl Sent {
         if !request.raw {
             target = percent_encode(&target);
         }
+        // Lines of a multipart body end as RFC 2046 wants it, the last one too.
+        let is_multipart = |(name, value): &(String, String)| {
+            name.eq_ignore_ascii_case("content-type") && value.starts_with("multipart/")
+        };
+        let body = match body {
+            Some(body) if headers.iter().any(is_multipart) => Some(body.replace('\n', "\r\n") + "\r\n"),
+            body => body,
+        };
         Ok(Self { method: method.to_owned(), target, headers, body })
     }
 
