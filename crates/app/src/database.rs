@@ -72,11 +72,7 @@ impl Database {
         limits: Arc<Limits>,
         now_ms: i64,
     ) -> Result<Self, AppError> {
-        let mut sink = Sink { id: &id, loader: None, scratch: Vec::new() };
-        store.load(&mut sink).map_err(from_store)?;
-        let loader =
-            sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
-        let snapshot = loader.finish();
+        let snapshot = read_state(&id, &*store)?;
         let heap_bytes = snapshot.heap_bytes();
         if heap_bytes > limits.cache_bytes_max {
             return Err(AppError::Unavailable(format!(
@@ -268,6 +264,14 @@ impl Database {
         queue.scheduled = !queue.waiting.is_empty() || queue.forgetting;
         queue.scheduled
     }
+}
+
+/// Reads the whole state of a database, for looking at it: nothing is opened for writing. Blocks.
+pub fn read_state(id: &DatabaseId, store: &dyn DatabaseStore) -> Result<Snapshot, AppError> {
+    let mut sink = Sink { id, loader: None, scratch: Vec::new() };
+    store.load(&mut sink).map_err(from_store)?;
+    let loader = sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
+    Ok(loader.finish())
 }
 
 /// Takes rows from the store straight into columns.

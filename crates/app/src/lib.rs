@@ -47,7 +47,7 @@ pub use boobook_nx::{Form, Value as NxValue};
 pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
 };
-pub use database::Database;
+pub use database::{Database, read_state};
 pub use error::{AppError, Refusal};
 pub use files::{DocumentFile, FileDownload, FilesReport, NewFile, check_files};
 pub use find::Wanted;

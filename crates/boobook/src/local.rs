@@ -2,11 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use boobook_app::{AppError, Catalogue, SystemHost, TeamEntry};
+use boobook_app::{AppError, Catalogue, DatabaseState, SystemHost, TeamEntry};
+use boobook_files::Blobs;
 use boobook_store_sqlite::SqliteStore;
 
 use crate::{
     cli::DataArgs,
+    config::Settings,
     failure::{Failure, from_app},
 };
 
@@ -16,7 +18,9 @@ pub(crate) struct Local {
     pub(crate) catalogue: Catalogue,
     /// The directory, as text for messages.
     pub(crate) directory: String,
-    store: Arc<SqliteStore>,
+    /// Its databases.
+    pub(crate) store: Arc<SqliteStore>,
+    settings: Settings,
 }
 
 impl Local {
@@ -35,12 +39,13 @@ impl Local {
 
     /// Opens a data directory, making it where it is missing.
     pub(crate) fn open_or_make(args: &DataArgs) -> anyhow::Result<Self> {
-        let directory = args.directory()?;
+        let settings = args.settings(Vec::new())?;
+        let directory = settings.data.clone();
         let store = Arc::new(open_store(&directory)?);
         let shown = directory.display().to_string();
         let catalogue = Catalogue::open(Arc::<SqliteStore>::clone(&store), Arc::new(SystemHost))
             .map_err(|error| from_app(error, "the catalogue cannot be opened", &shown))?;
-        Ok(Self { catalogue, directory: shown, store })
+        Ok(Self { catalogue, directory: shown, store, settings })
     }
 
     /// Says what was tried, where it failed.
@@ -72,9 +77,33 @@ impl Local {
     /// was done here.
     pub(crate) fn finish_deletions(&self) -> anyhow::Result<bool> {
         let Ok(_lock) = self.store.lock_exclusive() else { return Ok(false) };
+        let view = self.catalogue.view();
+        let going = view.databases.iter().filter(|entry| entry.state == DatabaseState::Deleting);
+        let blobs = open_files(&self.settings)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        for entry in going {
+            runtime.block_on(blobs.delete_database(&entry.id.parse()?))?;
+        }
         self.explain("the data could not be removed", self.catalogue.finish_deletions())?;
         Ok(true)
     }
+}
+
+/// Where the files of records lie in a data directory, unless the settings name another place.
+pub(crate) const FILES_FOLDER: &str = "files";
+
+/// The files of records of a data directory.
+pub(crate) fn open_files(settings: &Settings) -> anyhow::Result<Blobs> {
+    let location = match &settings.files {
+        Some(location) => location.clone(),
+        None => settings.data.join(FILES_FOLDER).display().to_string(),
+    };
+    Blobs::open(&location, []).map_err(|error| {
+        Failure::new(
+            format!("files cannot be kept: {error}"),
+            "`files` in the settings names another directory",
+        )
+    })
 }
 
 /// Opens the store of a directory.

@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use crate::{
     config::{HttpSettings, Settings},
     failure::{Failure, from_app},
-    local::open_store,
+    local::{open_files, open_store},
     out,
     outside::World,
     telemetry,
@@ -121,17 +121,7 @@ impl Server {
 
 /// Where files lie, and the threads that draw thumbnails of them.
 fn files(settings: &Settings) -> anyhow::Result<(Blobs, Thumbnails)> {
-    let location = match &settings.files {
-        Some(location) => location.clone(),
-        None => settings.data.join("files").display().to_string(),
-    };
-    let opened = Blobs::open(&location, []);
-    let blobs = opened.map_err(|error| {
-        Failure::new(
-            format!("files cannot be kept: {error}"),
-            "`files` in the settings names another directory",
-        )
-    })?;
+    let blobs = open_files(settings)?;
     let options = ThumbnailOptions { pdf: PdfTool::find(), ..ThumbnailOptions::default() };
     let thumbnails =
         Thumbnails::new(blobs.clone(), options).context("threads for thumbnails cannot start")?;

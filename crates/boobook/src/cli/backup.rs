@@ -1,8 +1,9 @@
 //! `boobook backup`
 
 use std::{
-    io::{IsTerminal as _, stderr},
-    path::PathBuf,
+    fs,
+    io::{self, IsTerminal as _, stderr},
+    path::{Path, PathBuf},
 };
 
 use boobook_store_sqlite::backup;
@@ -11,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::DataArgs;
-use crate::{failure::Failure, out};
+use crate::{failure::Failure, local::FILES_FOLDER, out};
 
 /// Copy a data directory consistently, also while a server runs on it. The copy is a data directory itself.
 #[derive(Debug, Args)]
@@ -48,20 +49,31 @@ impl Backup {
         })?;
         let failed: Vec<_> =
             report.failed.iter().map(|(id, error)| json!({ "id": id, "error": error.to_string() })).collect();
+        // After the databases: what they name has been there before them, and stays for a while after them.
+        let files = copy_files(&data.join(FILES_FOLDER), &self.dest.join(FILES_FOLDER)).map_err(|error| {
+            Failure::new(
+                format!("the files of {} were not copied: {error}", data.display()),
+                "the copy lacks files; remove it, and run this again with a new or empty directory",
+            )
+        })?;
         if self.json {
             out::json(&json!({
                 "dest": self.dest,
                 "databases": report.databases,
                 "bytes": report.bytes,
+                "files": files.count,
+                "fileBytes": files.bytes,
                 "deletedMeanwhile": report.skipped,
                 "failed": failed,
             }))?;
         } else {
             let databases = if report.databases == 1 { "database" } else { "databases" };
             out::line(format!(
-                "copied the catalogue and {} {databases} ({}) to {}",
+                "copied the catalogue, {} {databases} ({}) and {} files ({}) to {}",
                 report.databases,
                 size(report.bytes),
+                files.count,
+                size(files.bytes),
                 self.dest.display()
             ))?;
         }
@@ -76,6 +88,48 @@ impl Backup {
             "bring those databases back from an earlier backup",
         ))
     }
+}
+
+/// What was copied of the files of records.
+#[derive(Default)]
+struct Copied {
+    count: u64,
+    bytes: u64,
+}
+
+/// Folder of uploads under way and of thumbnails: nothing that a copy needs.
+const LEFT_OUT: [&str; 2] = ["tmp", "thumb"];
+
+/// Copies contents, a folder per database and one for each two digits of their hashes. What goes meanwhile is not needed.
+fn copy_files(from: &Path, to: &Path) -> io::Result<Copied> {
+    let mut copied = Copied::default();
+    let mut folders = vec![(from.to_owned(), to.to_owned())];
+    while let Some((from, to)) = folders.pop() {
+        let entries = match fs::read_dir(&from) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        fs::create_dir_all(&to)?;
+        for entry in entries {
+            let entry = entry?;
+            let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+            if kind.is_dir() && !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+                folders.push((entry.path(), to));
+            } else if kind.is_file() {
+                match fs::copy(entry.path(), &to) {
+                    Ok(bytes) => {
+                        fs::File::open(&to)?.sync_all()?;
+                        copied.count += 1;
+                        copied.bytes += bytes;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(copied)
 }
 
 /// Bytes for people.

@@ -4,6 +4,7 @@
 mod backup;
 mod database;
 mod demo;
+mod doctor;
 pub(crate) mod duration;
 mod import;
 mod key;
@@ -64,6 +65,8 @@ enum Command {
     Nx(nx::Nx),
     /// Copy a data directory consistently, also while a server runs on it.
     Backup(backup::Backup),
+    /// Look through a data directory: can everything be read, is every file there.
+    Doctor(doctor::Doctor),
 }
 
 /// Where the data lies.
@@ -120,6 +123,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Query(command) => command.run(),
         Command::Nx(command) => command.run(),
         Command::Backup(command) => command.run(),
+        Command::Doctor(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
