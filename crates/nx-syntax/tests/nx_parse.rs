@@ -1,14 +1,24 @@
-//! Trees drawn at random, all forms of the language in them: what is printed of them reads without a mistake, and is
-//! printed the same again.
+//! Any bytes, as a source and as choices for a tree in which all forms of the language may be. A source has spans that
+//! lie in it, and is printed the same again; what is printed of a tree reads without a mistake. The fuzz target
+//! `nx_parse` includes this file.
+#![allow(dead_code, reason = "the fuzz target runs no tests")]
 
 mod stability;
 mod tree;
 
 use boobook_nx_syntax::{Form, dump, parse, print};
-use proptest::prelude::*;
 
-fn check(bytes: &[u8]) {
-    let script = tree::script(bytes);
+/// Holds any bytes to what is said above.
+///
+/// # Panics
+/// Where it does not hold.
+pub(crate) fn check_nx_parse(data: &[u8]) {
+    stability::check(&String::from_utf8_lossy(data));
+    check_tree(data);
+}
+
+fn check_tree(choices: &[u8]) {
+    let script = tree::script(choices);
     for form in [Form::Human, Form::Ids] {
         let printed = print(&script, form, &|_| None);
         let parse = parse(&printed);
@@ -24,11 +34,25 @@ fn check(bytes: &[u8]) {
     assert_eq!(human, print(&script, Form::Human, &|_| None), "{}", dump(&script));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 6, failure_persistence: None, ..ProptestConfig::default() })]
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn printed_trees_are_read_as_they_are(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            super::check_tree(&bytes);
+        }
+    }
 
     #[test]
-    fn printed_trees_are_read_as_they_are(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
-        check(&bytes);
+    fn kept_inputs_of_the_fuzzer() {
+        super::replay::replay("nx_parse", super::check_nx_parse);
     }
 }
