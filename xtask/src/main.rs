@@ -9,10 +9,12 @@
 //! cargo xtask test --deep
 //! cargo xtask manual
 //! cargo xtask bench filter
+//! cargo xtask fuzz nx_parse
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 #![allow(clippy::disallowed_methods, reason = "a development tool reads its environment and the clock")]
 
+mod fuzz;
 mod suite;
 mod tools;
 
@@ -30,10 +32,14 @@ cargo xtask <command>
   demo [ARGS…]    build the server (profile `demo`: optimised, without the slow link step of a release)
                   and run `boobook demo ARGS…`
   test [--deep]   install what the tests need, then check formatting, lints, dependencies, and run all tests;
-                  --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through
-                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench)
+                  --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through,
+                  fuzz targets (each for BOOBOOK_FUZZ_SECONDS, 120)
+                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench fuzz)
   manual          write the parts of the manual that come from the code (docs/nx/functions.md)
   bench [FILTER]  run the micro benchmarks
+  fuzz TARGET [ARGS…]
+                  run a fuzz target (nx_parse nx_diff row_codec wire_json) until it finds something; ARGS go to
+                  libFuzzer, a file among them is run alone; --keep: put what it found into fuzz/corpus
   help            this text
 
 Environment: BOOBOOK_CACHE (default ~/.cache/boobook) is where tools go; with CI set nothing is skipped.
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
         "test" => suite::test(&rest),
         "manual" => manual(),
         "bench" => bench(&rest),
+        "fuzz" => fuzz::command(&rest),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
             Ok(())

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{cargo, run, show, tools};
+use crate::{cargo, fuzz, run, show, tools};
 
 /// What a step came to.
 #[derive(Debug, Default, Clone, Copy)]
@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc", what: "examples in the documentation", deep_only: false, go: doc_tests },
     Step { name: "docs", what: "documentation builds without warnings", deep_only: true, go: docs },
     Step { name: "bench", what: "benchmarks, once through", deep_only: true, go: benches },
+    Step { name: "fuzz", what: "fuzz targets, each for two minutes", deep_only: true, go: fuzz },
     Step {
         name: "tests",
         what: "unit tests, conformance transcripts, clients, kill -9",
@@ -164,6 +165,27 @@ fn benches(_: &Options) -> anyhow::Result<Count> {
     one(cargo().args(["bench", "--quiet", "--workspace", "--bench", "*", "--", "--test"]))
 }
 
+fn fuzz(options: &Options) -> anyhow::Result<Count> {
+    if let Err(error) = fuzz::has_compiler() {
+        return skip(options, "a C++ compiler", &error);
+    }
+    run(cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    let mut count = Count::default();
+    for target in fuzz::targets() {
+        match fuzz::bounded(target) {
+            Ok(outcome) => {
+                println!("{target}: {} executions, {} new inputs", outcome.executions, outcome.new_inputs);
+                count.passed += 1;
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                count.failed += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
 fn nextest(options: &Options) -> anyhow::Result<Count> {
     let tool =
         tools::cargo_tool("cargo-nextest", "0.9.143").context("cargo-nextest is needed to run the tests")?;
@@ -224,7 +246,7 @@ fn settle(mut count: Count, ok: bool) -> anyhow::Result<Count> {
 }
 
 /// Runs a command, shows what it prints and gives each line to `look`; `true` where it succeeded.
-fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> anyhow::Result<bool> {
+pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> anyhow::Result<bool> {
     let shown = show(command);
     let start = || format!("cannot start `{shown}`");
     let (reader, writer) = std::io::pipe().with_context(start)?;

@@ -29,7 +29,8 @@ pub struct TableAccess {
 }
 
 impl TableAccess {
-    pub(crate) fn new(schema: &Arc<TableSchema>, role: &Role, read_only: bool) -> Self {
+    /// What a role may do in a table; nothing but read where the key only reads.
+    pub fn new(schema: &Arc<TableSchema>, role: &Role, read_only: bool) -> Self {
         let rights = &schema.rights;
         let mask = |list: fn(&Field) -> Option<&Vec<String>>| {
             let restricted =

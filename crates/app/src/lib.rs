@@ -55,6 +55,8 @@ pub use host::{Host, SystemHost};
 pub use limits::Limits;
 pub use records::{Prepare, RecordInput, RecordInputs, Render, WriteAnswer, WriteRequest};
 pub use schema::{DocumentKind, Documents, Edited, keep_scripts};
+#[cfg(any(test, feature = "oracle"))]
+pub use script::check_nx_diff;
 pub use script::{
     Computed, Formulas, HttpAnswer, HttpRequest, Mail, Outside, ScriptAnswer, ScriptError, ScriptLimits,
     ScriptProblem, ScriptRequest,

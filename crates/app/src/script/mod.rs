@@ -8,7 +8,7 @@ mod explain;
 mod formulas;
 mod limits;
 mod mail;
-#[cfg(test)]
+#[cfg(any(test, feature = "oracle"))]
 mod oracle;
 mod outside;
 mod overlay;
@@ -36,6 +36,8 @@ pub(crate) use deferred::{Deferred, deferred, resumed};
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
 pub use mail::Mail;
+#[cfg(any(test, feature = "oracle"))]
+pub use oracle::check_nx_diff;
 pub(crate) use outside::Reach;
 pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};

@@ -38,6 +38,19 @@ impl<'a> Draw<'a> {
     pub(super) fn is_done(&self) -> bool {
         self.bytes.is_empty()
     }
+
+    /// As many of the bytes as the first one says, for choices of another kind.
+    pub(super) fn part(&mut self) -> Draw<'a> {
+        let length = usize::from(self.byte()).min(self.bytes.len());
+        let (part, rest) = self.bytes.split_at(length);
+        self.bytes = rest;
+        Draw { bytes: part }
+    }
+
+    /// A number out of eight bytes.
+    pub(super) fn seed(&mut self) -> u64 {
+        (0..8).fold(0, |seed, _| seed << 8 | u64::from(self.byte()))
+    }
 }
 
 /// Many bytes from one number.

@@ -16,6 +16,7 @@ pub(super) fn call(name: &str, arguments: &[Val]) -> Val {
         "min" => extreme(first, Ordering::Less),
         "max" => extreme(first, Ordering::Greater),
         "cnt" => Val::Num(items(first).iter().filter(|item| **item != Val::Null).count() as f64),
+        "length" if matches!(first, Val::Text(_)) => Val::Num(text_of(first).encode_utf16().count() as f64),
         "length" => Val::Num(items(first).len() as f64),
         "first" => items(first).first().cloned().unwrap_or(Val::Null),
         "last" => items(first).last().cloned().unwrap_or(Val::Null),
@@ -32,6 +33,19 @@ pub(super) fn call(name: &str, arguments: &[Val]) -> Val {
             Val::List(kept)
         }
         "contains" => Val::Bool(items(first).iter().any(|item| equal(item, &arguments[1]))),
+        "index" => {
+            let place = items(first).iter().position(|item| equal(item, &arguments[1]));
+            Val::Num(place.map_or(-1.0, |place| place as f64))
+        }
+        "array" => Val::List(items(first).into_iter().chain(items(&arguments[1])).collect()),
+        "slice" => {
+            let (from, to) = (whole(&arguments[1]), whole(&arguments[2]));
+            Val::List(items(first).into_iter().take(to).skip(from).collect())
+        }
+        "numbers" => match first {
+            Val::Multi(options) => Val::List(options.iter().map(|n| Val::Num(f64::from(*n))).collect()),
+            _ => Val::List(Vec::new()),
+        },
         "join" => joined(first, &text_of(&arguments[1])),
         "concat" => joined(first, ", "),
         "chosen" => match first {
@@ -44,6 +58,7 @@ pub(super) fn call(name: &str, arguments: &[Val]) -> Val {
         // The rest have nothing to say of nothing.
         _ if arguments.contains(&Val::Null) => Val::Null,
         "number" => number(first).map_or(Val::Null, Val::Num),
+        "contains text" => Val::Bool(text_of(first).contains(&text_of(&arguments[1]))),
         "upper" => Val::Text(text_of(first).to_uppercase()),
         "lower" => Val::Text(text_of(first).to_lowercase()),
         "trim" => Val::Text(text_of(first).trim().to_owned()),
@@ -58,6 +73,16 @@ pub(super) fn call(name: &str, arguments: &[Val]) -> Val {
         "year" => part(first, |(year, _, _)| year),
         "month" => part(first, |(_, month, _)| month),
         "day" => part(first, |(_, _, day)| day),
+        "quarter" => part(first, |(_, month, _)| (month + 2) / 3),
+        "weekday" => match first {
+            // The first day of 1970 was a Thursday.
+            Val::Date(days) => Val::Num((days + 3).rem_euclid(7) as f64),
+            _ => Val::Null,
+        },
+        "replace" => {
+            let (whole, part, with) = (text_of(first), text_of(&arguments[1]), text_of(&arguments[2]));
+            Val::Text(if part.is_empty() { whole } else { whole.replace(&part, &with) })
+        }
         _ => {
             let n = number(first).unwrap_or(f64::NAN);
             finite(match name {

@@ -2,51 +2,46 @@
 
 use super::{
     draw::Draw,
-    script::{Base, Expr, Select, Ty, many, one},
+    script::{Base, Expr, Function, Select, Ty, many, one},
+    values,
     world::{Field, OPTIONS, Val, World},
 };
 
-/// Halves and quarters, so that sums are exact in whatever order they are added up.
-const NUMBERS: &[f64] = &[0.0, 1.0, 2.0, -1.0, 0.5, 3.0, 10.0, -0.25, 100.0, -8.0, 7.0, 12.0];
-pub(super) const TEXTS: &[&str] =
-    &["", "a", "B", "Ärger", "ab", "12", "7.5", "A1", "x y", "ﬁx", "😀", "Red", "ä", "STRASSE", " b "];
-
-/// A value that is no text and no record.
-pub(super) fn value(draw: &mut Draw<'_>, base: Base) -> Val {
-    const HOUR: i64 = 3_600_000;
-    let n = draw.below(16) as i64;
-    match base {
-        Base::Num => Val::Num(draw.pick(NUMBERS)),
-        Base::Text => Val::Text(draw.pick(TEXTS).to_owned()),
-        Base::Bool => Val::Bool(n % 2 == 1),
-        Base::Date => Val::Date(19_782 + n - 8),
-        Base::Moment => Val::Moment((19_782 + n / 4) * 24 * HOUR + n % 4 * 6 * HOUR),
-        Base::Time => Val::Time(n * HOUR + n % 2 * HOUR / 2),
-        Base::Span => Val::Span((n - 4) * HOUR / 2),
-        Base::Choice => Val::Choice(1 + (n % 4) as u16),
-        Base::Multi => Val::Multi((1..=4).filter(|option| n >> (option - 1) & 1 == 1).collect()),
-        Base::Rec(_) => Val::Null,
-    }
-}
-
-/// A computed field of a table; it uses the stored fields of its record.
+/// A computed field of a table; it uses the fields of its record that are there.
 pub(super) fn formula(world: &World, draw: &mut Draw<'_>, table: usize) -> Field {
-    let base = draw.pick(&[Base::Num, Base::Text, Base::Bool]);
-    let contexts = vec![one(Base::Rec(table))];
-    let mut generator = Generator { world, draw, contexts, variables: Vec::new(), is_flat: true, loops: 0 };
+    const BASES: [Base; 8] =
+        [Base::Num, Base::Text, Base::Bool, Base::Num, Base::Date, Base::Span, Base::Choice, Base::Rec(0)];
+    let base = match draw.pick(&BASES) {
+        Base::Rec(_) => Base::Rec(draw.below(world.tables.len())),
+        base => base,
+    };
+    let mut generator = Generator::new(world, draw, true);
+    generator.contexts.push(one(Base::Rec(table)));
     let formula = match generator.expr(one(base), 2) {
         // In a schema, "0" stands for no formula.
         Expr::Lit(Val::Num(0.0)) => Expr::Lit(Val::Num(1.0)),
         formula => formula,
     };
-    Field { base, formula: Some(formula) }
+    Field { base, formula: Some(formula), is_part: false }
+}
+
+/// A function of the global code, for values of any types.
+pub(super) fn function(world: &World, draw: &mut Draw<'_>) -> Function {
+    let mut generator = Generator::new(world, draw, true);
+    // As if it stood in a loop: it is called from some.
+    generator.loops = 1;
+    let count = 1 + generator.draw.below(2);
+    let parameters: Vec<Ty> = (0..count).map(|_| generator.any_type()).collect();
+    generator.variables.clone_from(&parameters);
+    let result = generator.any_type();
+    let body = generator.expr(result, 2);
+    Function { parameters, result, body }
 }
 
 /// A script: something about selected records, or anything at all. A flat one does not select within conditions and
 /// blocks, which over many records would take its time.
 pub(super) fn script(world: &World, draw: &mut Draw<'_>, is_flat: bool) -> Expr {
-    let mut generator =
-        Generator { world, draw, contexts: Vec::new(), variables: Vec::new(), is_flat, loops: 0 };
+    let mut generator = Generator::new(world, draw, is_flat);
     let depth = if is_flat { 2 } else { 2 + generator.draw.below(3) };
     let table = generator.table();
     match generator.draw.below(8) {
@@ -84,23 +79,50 @@ pub(super) fn script(world: &World, draw: &mut Draw<'_>, is_flat: bool) -> Expr 
     }
 }
 
-struct Generator<'g, 'b> {
-    world: &'g World,
-    draw: &'g mut Draw<'b>,
+pub(super) struct Generator<'g, 'b> {
+    pub(super) world: &'g World,
+    pub(super) draw: &'g mut Draw<'b>,
     /// What `this` is, the innermost last.
-    contexts: Vec<Ty>,
+    pub(super) contexts: Vec<Ty>,
+    /// What variables are; those that are out of scope are none.
     variables: Vec<Ty>,
-    is_flat: bool,
+    pub(super) is_flat: bool,
     /// Loops around.
-    loops: usize,
+    pub(super) loops: usize,
+}
+
+impl<'g, 'b> Generator<'g, 'b> {
+    pub(super) fn new(world: &'g World, draw: &'g mut Draw<'b>, is_flat: bool) -> Self {
+        Self { world, draw, contexts: Vec::new(), variables: Vec::new(), is_flat, loops: 0 }
+    }
 }
 
 impl Generator<'_, '_> {
-    fn table(&mut self) -> usize {
+    /// What `work` makes with a new variable, and the number of that.
+    pub(super) fn with_variable<T>(
+        &mut self,
+        ty: Ty,
+        work: impl FnOnce(&mut Self, usize) -> T,
+    ) -> (usize, T) {
+        self.variables.push(ty);
+        let n = self.variables.len() - 1;
+        let made = work(self, n);
+        self.variables[n] = one(Base::Rec(usize::MAX));
+        (n, made)
+    }
+
+    /// A variable that can be seen.
+    pub(super) fn variable(&mut self) -> Option<(usize, Ty)> {
+        let seen = |(n, ty): (usize, &Ty)| (ty.base != Base::Rec(usize::MAX)).then_some((n, *ty));
+        let seen: Vec<_> = self.variables.iter().enumerate().filter_map(seen).collect();
+        if seen.is_empty() { None } else { Some(self.draw.pick(&seen)) }
+    }
+
+    pub(super) fn table(&mut self) -> usize {
         self.draw.below(self.world.tables.len())
     }
 
-    fn base(&mut self) -> Base {
+    pub(super) fn base(&mut self) -> Base {
         match self.draw.below(12) {
             0..=2 => Base::Num,
             3 | 4 => Base::Text,
@@ -113,15 +135,22 @@ impl Generator<'_, '_> {
         }
     }
 
-    fn any_type(&mut self) -> Ty {
+    pub(super) fn any_type(&mut self) -> Ty {
         Ty { base: self.base(), many: self.draw.chance(40) }
     }
 
-    fn boxed(&mut self, ty: Ty, depth: usize) -> Box<Expr> {
+    pub(super) fn boxed(&mut self, ty: Ty, depth: usize) -> Box<Expr> {
         Box::new(self.expr(ty, depth.saturating_sub(1)))
     }
 
-    fn within<T>(&mut self, context: Ty, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn in_loop<T>(&mut self, item: Ty, work: impl FnOnce(&mut Self) -> T) -> (usize, T) {
+        self.loops += 1;
+        let made = self.with_variable(item, |this, _| work(this));
+        self.loops -= 1;
+        made
+    }
+
+    pub(super) fn within<T>(&mut self, context: Ty, work: impl FnOnce(&mut Self) -> T) -> T {
         self.contexts.push(context);
         let done = work(self);
         self.contexts.pop();
@@ -129,12 +158,14 @@ impl Generator<'_, '_> {
     }
 
     /// An expression of a type.
-    fn expr(&mut self, ty: Ty, depth: usize) -> Expr {
+    pub(super) fn expr(&mut self, ty: Ty, depth: usize) -> Expr {
         if depth == 0 || self.draw.is_done() {
             return self.leaf(ty);
         }
-        match self.draw.below(12) {
+        match self.draw.below(14) {
             0 => self.leaf(ty),
+            12 => self.switch(ty, depth),
+            13 => self.own(ty, depth),
             1 => {
                 let condition = self.truth(depth);
                 Expr::If(Box::new(condition), self.boxed(ty, depth), self.boxed(ty, depth))
@@ -142,10 +173,7 @@ impl Generator<'_, '_> {
             2 => {
                 let of = self.any_type();
                 let value = self.boxed(of, depth);
-                self.variables.push(of);
-                let n = self.variables.len() - 1;
-                let body = self.boxed(ty, depth);
-                self.variables[n] = Ty { base: Base::Rec(usize::MAX), many: false };
+                let (n, body) = self.with_variable(of, |this, _| this.boxed(ty, depth));
                 Expr::Let(n, value, body)
             }
             _ if ty.many => self.array(ty.base, depth),
@@ -155,8 +183,34 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// `switch` over a value with labels it can be compared with.
+    fn switch(&mut self, ty: Ty, depth: usize) -> Expr {
+        let base = self.base();
+        let subject = self.boxed(one(base), depth);
+        let cases = 1 + self.draw.below(2);
+        let cases = (0..cases).map(|_| {
+            let labels = 1 + self.draw.below(2);
+            let labels = (0..labels).map(|_| self.constant(base)).collect();
+            (labels, self.expr(ty, depth - 1))
+        });
+        let cases = cases.collect();
+        Expr::Switch(subject, cases, self.boxed(ty, depth))
+    }
+
+    /// A call of a function of that type, if there is one.
+    fn own(&mut self, ty: Ty, depth: usize) -> Expr {
+        let world = self.world;
+        match world.functions.iter().position(|function| function.result == ty) {
+            Some(at) => {
+                let parameters = world.functions[at].parameters.iter();
+                Expr::Own(at, parameters.map(|parameter| self.expr(*parameter, depth - 1)).collect())
+            }
+            None => self.leaf(ty),
+        }
+    }
+
     /// What needs nothing else: a variable, a field of the record at hand, a literal.
-    fn leaf(&mut self, ty: Ty) -> Expr {
+    pub(super) fn leaf(&mut self, ty: Ty) -> Expr {
         if self.draw.chance(70) {
             let mut found: Vec<Expr> =
                 (0..self.variables.len()).filter(|&n| self.variables[n] == ty).map(Expr::Var).collect();
@@ -207,7 +261,7 @@ impl Generator<'_, '_> {
             }
             // There are no literals of these: a field of a record that may be there.
             Base::Choice | Base::Multi => self.stored_somewhere(ty.base),
-            base => Expr::Lit(value(self.draw, base)),
+            base => Expr::Lit(values::value(self.draw, base)),
         }
     }
 
@@ -224,7 +278,7 @@ impl Generator<'_, '_> {
     }
 
     /// Fields and reverse links of a type, of one record or of many.
-    fn fields_of(&self, table: usize, ty: Ty, of: &dyn Fn() -> Expr) -> Vec<Expr> {
+    pub(super) fn fields_of(&self, table: usize, ty: Ty, of: &dyn Fn() -> Expr) -> Vec<Expr> {
         let mut found = Vec::new();
         if !ty.many {
             let fields = self.world.tables[table].fields.iter().enumerate();
@@ -253,13 +307,13 @@ impl Generator<'_, '_> {
     }
 
     /// Any value as a condition, mostly a boolean.
-    fn truth(&mut self, depth: usize) -> Expr {
+    pub(super) fn truth(&mut self, depth: usize) -> Expr {
         let ty = if self.draw.chance(25) { self.any_type() } else { one(Base::Bool) };
         self.expr(ty, depth.saturating_sub(1))
     }
 
     /// `select …`
-    fn select(&mut self, table: usize, depth: usize) -> Expr {
+    pub(super) fn select(&mut self, table: usize, depth: usize) -> Expr {
         if self.is_flat && (!self.contexts.is_empty() || self.loops > 0) {
             let n = Expr::Lit(Val::Num(1.0 + self.draw.below(6) as f64));
             return Expr::Array(vec![Expr::Record(table, Box::new(n))]);
@@ -290,8 +344,20 @@ impl Generator<'_, '_> {
     }
 
     /// A condition on a record, such as the engine may test itself: a field beside a value.
-    fn condition(&mut self, table: usize, depth: usize) -> Expr {
-        match self.draw.below(8) {
+    pub(super) fn condition(&mut self, table: usize, depth: usize) -> Expr {
+        match self.draw.below(10) {
+            8 => match self.of_link(table, depth) {
+                Some((base, field)) => {
+                    let value = self.constant(base);
+                    self.comparison(base, field, value)
+                }
+                None => self.truth(depth),
+            },
+            9 => {
+                let number = self.linked(depth.min(1));
+                let value = self.constant(Base::Num);
+                self.comparison(Base::Num, number, value)
+            }
             0..=3 => {
                 let slot = self.draw.below(self.world.tables[table].fields.len());
                 let base = self.world.tables[table].fields[slot].base;
@@ -316,8 +382,26 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// A field of the record that a link of this one leads to.
+    fn of_link(&mut self, table: usize, depth: usize) -> Option<(Base, Expr)> {
+        let links = self.world.tables[table].fields.iter().enumerate();
+        let links = links.filter_map(|(slot, field)| match field.base {
+            Base::Rec(target) => Some((slot, target)),
+            _ => None,
+        });
+        let links: Vec<(usize, usize)> = links.collect();
+        if links.is_empty() || depth == 0 {
+            return None;
+        }
+        let (link, target) = self.draw.pick(&links);
+        let of = Expr::Field { of: Box::new(Expr::Context(0)), table, slot: link };
+        let slot = self.draw.below(self.world.tables[target].fields.len());
+        let base = self.world.tables[target].fields[slot].base;
+        Some((base, Expr::Field { of: Box::new(of), table: target, slot }))
+    }
+
     /// A literal that a value of a type can be compared with.
-    fn constant(&mut self, base: Base) -> Expr {
+    pub(super) fn constant(&mut self, base: Base) -> Expr {
         Expr::Lit(match base {
             Base::Choice | Base::Multi => match self.draw.below(2) {
                 0 => Val::Num(self.draw.below(6) as f64),
@@ -325,12 +409,12 @@ impl Generator<'_, '_> {
             },
             Base::Rec(table) => Val::Rec(table, 1 + self.draw.below(6) as u64),
             Base::Text if self.draw.chance(20) => Val::Text(String::new()),
-            base => value(self.draw, base),
+            base => values::value(self.draw, base),
         })
     }
 
     /// What a value of a type can be compared with, of the same type or another.
-    fn comparand(&mut self, base: Base, depth: usize) -> Expr {
+    pub(super) fn comparand(&mut self, base: Base, depth: usize) -> Expr {
         if self.draw.chance(10) {
             return Expr::Lit(Val::Null);
         }
@@ -352,7 +436,7 @@ impl Generator<'_, '_> {
         self.expr(one(base), depth.saturating_sub(1))
     }
 
-    fn comparison(&mut self, base: Base, a: Expr, b: Expr) -> Expr {
+    pub(super) fn comparison(&mut self, base: Base, a: Expr, b: Expr) -> Expr {
         let operators: &[&'static str] = match base {
             Base::Multi => &["=", "!="],
             Base::Text | Base::Choice | Base::Num => &["=", "!=", "<", "<=", ">", ">=", "like"],
@@ -367,7 +451,7 @@ impl Generator<'_, '_> {
 
     /// Many values.
     fn array(&mut self, base: Base, depth: usize) -> Expr {
-        match self.draw.below(12) {
+        match self.draw.below(16) {
             0 | 1 | 9 => {
                 if let Base::Rec(table) = base {
                     return self.select(table, depth);
@@ -396,13 +480,23 @@ impl Generator<'_, '_> {
             7 => {
                 let from = self.base();
                 let of = self.boxed(many(from), depth);
-                self.variables.push(one(from));
-                let n = self.variables.len() - 1;
-                self.loops += 1;
-                let body = self.boxed(one(base), depth);
-                self.loops -= 1;
-                self.variables[n] = Ty { base: Base::Rec(usize::MAX), many: false };
+                let (n, body) = self.in_loop(one(from), |this| this.boxed(one(base), depth));
                 Expr::For(n, of, body)
+            }
+            12 => {
+                let step = self.draw.pick(&[1.0, 2.0, -1.0, 0.5, 0.0]);
+                let (from, to) = (self.draw.below(6) as f64 - 2.0, self.draw.below(7) as f64 - 2.0);
+                let (n, body) = self.in_loop(one(Base::Num), |this| this.boxed(one(base), depth));
+                Expr::ForRange(n, [from, to, step], body)
+            }
+            13 if base == Base::Num => Expr::Call("numbers", vec![self.expr(one(Base::Multi), depth - 1)]),
+            13 => {
+                Expr::Call("array", vec![self.expr(many(base), depth - 1), self.expr(many(base), depth - 1)])
+            }
+            14 => {
+                let of = self.expr(many(base), depth - 1);
+                let bounds = [self.draw.below(3), self.draw.below(5)].map(|n| Expr::Lit(Val::Num(n as f64)));
+                Expr::Call("slice", [of].into_iter().chain(bounds).collect())
             }
             _ => {
                 let name = self.draw.pick(&["unique", "sort", "rsort", "reverse"]);
@@ -423,171 +517,10 @@ impl Generator<'_, '_> {
         let at = self.draw.below(found.len());
         found.swap_remove(at)
     }
-
-    /// One value out of many.
-    fn of_array(&mut self, ty: Ty, depth: usize) -> Expr {
-        let of = self.expr(many(ty.base), depth - 1);
-        match ty.base {
-            Base::Num => {
-                let name = self.draw.pick(&["sum", "avg", "min", "max", "cnt", "length", "first", "last"]);
-                match name {
-                    "cnt" | "length" => {
-                        let of_type = self.any_type();
-                        Expr::Call(name, vec![self.expr(many(of_type.base), depth - 1)])
-                    }
-                    _ => Expr::Call(name, vec![of]),
-                }
-            }
-            Base::Text => match self.draw.below(6) {
-                0 => Expr::Call("join", vec![of, Expr::Lit(Val::Text("; ".into()))]),
-                1 => Expr::Call("concat", vec![of]),
-                2 => Expr::Item(Box::new(of), self.draw.below(3)),
-                n => Expr::Call(["min", "max", "first"][n - 3], vec![of]),
-            },
-            Base::Bool => {
-                let base = self.base();
-                let of = self.expr(many(base), depth - 1);
-                Expr::Call("contains", vec![of, self.expr(one(base), depth - 1)])
-            }
-            Base::Date | Base::Moment => match self.draw.below(4) {
-                0 => Expr::Item(Box::new(of), self.draw.below(3)),
-                n => Expr::Call(["min", "max", "last"][n - 1], vec![of]),
-            },
-            _ => match self.draw.below(3) {
-                0 => Expr::Item(Box::new(of), self.draw.below(3)),
-                n => Expr::Call(["first", "last"][n - 1], vec![of]),
-            },
-        }
-    }
-
-    fn scalar(&mut self, base: Base, depth: usize) -> Expr {
-        match base {
-            Base::Num => self.number(depth),
-            Base::Text => self.text(depth),
-            Base::Bool => self.boolean(depth),
-            Base::Date => match self.draw.below(3) {
-                0 => Expr::Call("date", vec![self.expr(one(Base::Moment), depth - 1)]),
-                n => {
-                    let days = Box::new(self.leaf(one(Base::Num)));
-                    Expr::Arith(['+', '-'][n - 1], base, self.boxed(one(base), depth), days)
-                }
-            },
-            Base::Moment => {
-                let operator = ['+', '-'][self.draw.below(2)];
-                Expr::Arith(operator, base, self.boxed(one(base), depth), self.boxed(one(Base::Span), depth))
-            }
-            Base::Time => Expr::Call("time", vec![self.expr(one(Base::Moment), depth - 1)]),
-            Base::Span => match self.draw.below(4) {
-                0 => self.arith('-', base, Base::Moment, Base::Moment, depth),
-                1 => self.arith('+', base, base, base, depth),
-                2 => self.arith('-', base, base, base, depth),
-                _ => {
-                    let factor = Box::new(self.leaf(one(Base::Num)));
-                    Expr::Arith('*', base, self.boxed(one(base), depth), factor)
-                }
-            },
-            Base::Choice | Base::Multi => self.of_array(one(base), depth),
-            Base::Rec(table) => match self.draw.below(3) {
-                0 => {
-                    let number = self.expr(one(Base::Num), depth - 1);
-                    Expr::Record(table, Box::new(number))
-                }
-                _ => self.of_array(one(base), depth),
-            },
-        }
-    }
-
-    fn arith(&mut self, operator: char, result: Base, a: Base, b: Base, depth: usize) -> Expr {
-        Expr::Arith(operator, result, self.boxed(one(a), depth), self.boxed(one(b), depth))
-    }
-
-    fn number(&mut self, depth: usize) -> Expr {
-        match self.draw.below(10) {
-            0..=3 => {
-                let operator = self.draw.pick(&['+', '-', '*', '/', '%']);
-                self.arith(operator, Base::Num, Base::Num, Base::Num, depth)
-            }
-            4 => Expr::Neg(self.boxed(one(Base::Num), depth)),
-            5 => self.arith('-', Base::Num, Base::Date, Base::Date, depth),
-            6 => {
-                let name = self.draw.pick(&["abs", "floor", "ceil", "sign", "round"]);
-                Expr::Call(name, vec![self.expr(one(Base::Num), depth - 1)])
-            }
-            7 => {
-                let name = self.draw.pick(&["year", "month", "day"]);
-                Expr::Call(name, vec![self.expr(one(Base::Date), depth - 1)])
-            }
-            8 => {
-                let base = self.draw.pick(&[Base::Text, Base::Bool, Base::Choice]);
-                Expr::Call("number", vec![self.expr(one(base), depth - 1)])
-            }
-            _ => {
-                let table = self.table();
-                let of = self.expr(one(Base::Rec(table)), depth - 1);
-                Expr::Number(Box::new(of))
-            }
-        }
-    }
-
-    fn text(&mut self, depth: usize) -> Expr {
-        match self.draw.below(8) {
-            0..=2 => {
-                let other = self.draw.pick(&[
-                    Base::Num,
-                    Base::Text,
-                    Base::Bool,
-                    Base::Date,
-                    Base::Moment,
-                    Base::Choice,
-                    Base::Multi,
-                ]);
-                let (a, b) = (self.boxed(one(Base::Text), depth), self.boxed(one(other), depth));
-                if self.draw.chance(50) { Expr::Join(a, b) } else { Expr::Join(b, a) }
-            }
-            3 => {
-                let pieces = (0..2).map(|_| {
-                    let base = self.draw.pick(&[Base::Text, Base::Num, Base::Bool, Base::Choice]);
-                    self.expr(one(base), depth - 1)
-                });
-                Expr::Template(pieces.collect())
-            }
-            4 => {
-                let name = self.draw.pick(&["upper", "lower", "trim"]);
-                Expr::Call(name, vec![self.expr(one(Base::Text), depth - 1)])
-            }
-            5 | 6 => {
-                let base = self.draw.pick(&[Base::Num, Base::Bool, Base::Choice, Base::Multi, Base::Date]);
-                Expr::Call("text", vec![self.expr(one(base), depth - 1)])
-            }
-            _ => {
-                let (from, length) = (self.draw.below(3) as f64, self.draw.below(4) as f64);
-                let text = self.expr(one(Base::Text), depth - 1);
-                Expr::Call("substr", vec![text, Expr::Lit(Val::Num(from)), Expr::Lit(Val::Num(length))])
-            }
-        }
-    }
-
-    fn boolean(&mut self, depth: usize) -> Expr {
-        match self.draw.below(8) {
-            0..=3 => {
-                let base = self.base();
-                let a = self.expr(one(base), depth - 1);
-                let b = self.comparand(base, depth);
-                self.comparison(base, a, b)
-            }
-            4 => Expr::And(Box::new(self.truth(depth)), Box::new(self.truth(depth))),
-            5 => Expr::Or(Box::new(self.truth(depth)), Box::new(self.truth(depth))),
-            6 => Expr::Not(Box::new(self.truth(depth))),
-            _ => {
-                let caption = Expr::Lit(Val::Text(self.draw.pick(&OPTIONS).to_owned()));
-                Expr::Call("chosen", vec![self.expr(one(Base::Multi), depth - 1), caption])
-            }
-        }
-    }
 }
 
 /// A literal number in brackets is a place: as a condition it is written as a sum.
-fn as_condition(expr: Expr) -> Expr {
+pub(super) fn as_condition(expr: Expr) -> Expr {
     match expr {
         Expr::Lit(Val::Num(_)) | Expr::Neg(..) => {
             let zero = Expr::Lit(Val::Num(0.0));

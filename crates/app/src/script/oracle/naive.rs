@@ -1,37 +1,45 @@
 //! What a script comes to, found out as plainly as can be: every look-up is a walk, every rule of nx-language.md is
 //! written out once more, and nothing is shared with what is tested.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde_json::{Number, Value as Json, json};
 
 use super::{
     script::{Base, Expr, Select},
     text::{civil, clock, iso_date, iso_moment, span, text_of},
-    world::{OPTIONS, Val, World},
+    world::{Data, OPTIONS, Val, World},
 };
 
 pub(super) const DAY: i64 = 86_400_000;
 
 /// A walk through a script.
 pub(super) struct Walk<'w> {
-    world: &'w World,
+    pub(super) world: &'w World,
+    pub(super) data: Data,
     contexts: Vec<Val>,
     variables: Vec<Val>,
+    /// What was written cannot be.
+    pub(super) has_failed: bool,
+    /// Who links to whom, by table and slot, for as long as nobody writes.
+    pub(super) links: BTreeMap<(usize, usize), BTreeMap<u64, Vec<Val>>>,
 }
 
-/// The script's value as JSON.
-pub(super) fn answer(world: &World, script: &Expr) -> Json {
-    let mut walk = Walk { world, contexts: Vec::new(), variables: vec![Val::Null; 64] };
-    to_json(&walk.eval(script))
+/// The script's value as JSON, and the records after it; nothing where it fails.
+pub(super) fn answer(world: &World, data: &Data, script: &Expr) -> Option<(Json, Data)> {
+    let data = data.clone();
+    let (contexts, variables, links) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut walk = Walk { world, data, contexts, variables, has_failed: false, links };
+    let value = walk.eval(script);
+    (!walk.has_failed).then(|| (to_json(&value), walk.data))
 }
 
 impl Walk<'_> {
-    fn eval(&mut self, expr: &Expr) -> Val {
+    pub(super) fn eval(&mut self, expr: &Expr) -> Val {
         match expr {
             Expr::Lit(value) => value.clone(),
             Expr::Context(steps) => self.contexts[self.contexts.len() - 1 - steps].clone(),
-            Expr::Var(n) => self.variables[*n].clone(),
+            Expr::Var(n) => self.variables.get(*n).cloned().unwrap_or(Val::Null),
             Expr::Field { of, table, slot } => self.field(of, *table, *slot),
             Expr::Reverse { of, table, slot } => {
                 let of = self.eval(of);
@@ -84,14 +92,39 @@ impl Walk<'_> {
             Expr::For(n, of, body) => {
                 let of = items(&self.eval(of));
                 let turns = of.into_iter().map(|item| {
-                    self.variables[*n] = item;
+                    self.set_variable(*n, item);
                     self.eval(body)
                 });
                 Val::List(turns.collect())
             }
+            Expr::ForRange(n, [from, to, step], body) => {
+                let mut turns = Vec::new();
+                let mut at = *from;
+                while if *step > 0.0 { at < *to } else { *step < 0.0 && at > *to } {
+                    self.set_variable(*n, Val::Num(at));
+                    turns.push(self.eval(body));
+                    at += step;
+                }
+                Val::List(turns)
+            }
             Expr::Let(n, value, body) => {
-                self.variables[*n] = self.eval(value);
+                let value = self.eval(value);
+                self.set_variable(*n, value);
                 self.eval(body)
+            }
+            Expr::Switch(subject, cases, default) => {
+                let subject = self.eval(subject);
+                for (labels, body) in cases {
+                    if labels.iter().any(|label| equal(&subject, &self.eval(label))) {
+                        return self.eval(body);
+                    }
+                }
+                self.eval(default)
+            }
+            Expr::Own(at, arguments) => {
+                let arguments = arguments.iter().map(|argument| self.eval(argument)).collect();
+                let world = self.world;
+                self.apart(Vec::new(), arguments, &world.functions[*at].body)
             }
             Expr::Record(table, n) => match number(&self.eval(n)) {
                 Some(n) if n.fract() == 0.0 && (1.0..4_294_967_295.0).contains(&n) => {
@@ -100,10 +133,31 @@ impl Walk<'_> {
                 _ => Val::Null,
             },
             Expr::Number(of) => match self.eval(of) {
-                Val::Rec(table, n) if self.world.tables[table].records.contains_key(&n) => Val::Num(n as f64),
+                Val::Rec(table, n) if self.exists(table, n) => Val::Num(n as f64),
                 _ => Val::Null,
             },
+            statement => self.statement(statement),
         }
+    }
+
+    pub(super) fn set_variable(&mut self, n: usize, value: Val) {
+        if self.variables.len() <= n {
+            self.variables.resize(n + 1, Val::Null);
+        }
+        self.variables[n] = value;
+    }
+
+    pub(super) fn exists(&self, table: usize, number: u64) -> bool {
+        self.data[table].records.contains_key(&number)
+    }
+
+    /// What sees nothing of the script: a formula its record, a function its arguments.
+    fn apart(&mut self, contexts: Vec<Val>, variables: Vec<Val>, body: &Expr) -> Val {
+        let contexts = std::mem::replace(&mut self.contexts, contexts);
+        let variables = std::mem::replace(&mut self.variables, variables);
+        let value = self.eval(body);
+        (self.contexts, self.variables) = (contexts, variables);
+        value
     }
 
     fn within(&mut self, context: Val, body: &Expr) -> Val {
@@ -129,7 +183,7 @@ impl Walk<'_> {
     }
 
     fn select(&mut self, select: &Select) -> Val {
-        let numbers = self.world.tables[select.table].records.keys();
+        let numbers = self.data[select.table].records.keys();
         let mut found: Vec<Val> = numbers.map(|&number| Val::Rec(select.table, number)).collect();
         for condition in [&select.condition, &select.filter].into_iter().flatten() {
             found = self.keep(found, condition);
@@ -160,22 +214,27 @@ impl Walk<'_> {
 
     fn field_of(&mut self, record: &Val, slot: usize) -> Val {
         let Val::Rec(table, number) = record else { return Val::Null };
+        let Some(values) = self.data[*table].records.get(number) else { return Val::Null };
         let world = self.world;
-        let Some(values) = world.tables[*table].records.get(number) else { return Val::Null };
         match &world.tables[*table].fields[slot].formula {
-            // A formula sees its record, and nothing of the script.
-            Some(formula) => {
-                let contexts = vec![record.clone()];
-                Walk { world, contexts, variables: vec![Val::Null; 64] }.eval(formula)
-            }
+            Some(formula) => self.apart(vec![record.clone()], Vec::new(), formula),
             None => values[slot].clone(),
         }
     }
 
-    fn reverse(&self, record: &Val, table: usize, slot: usize) -> Vec<Val> {
-        let records = self.world.tables[table].records.iter();
-        let found = records.filter(|(_, values)| values[slot] == *record && *record != Val::Null);
-        found.map(|(&number, _)| Val::Rec(table, number)).collect()
+    pub(super) fn reverse(&mut self, record: &Val, table: usize, slot: usize) -> Vec<Val> {
+        let Val::Rec(_, number) = record else { return Vec::new() };
+        let records = &self.data[table].records;
+        let links = self.links.entry((table, slot)).or_insert_with(|| {
+            let mut links: BTreeMap<u64, Vec<Val>> = BTreeMap::new();
+            for (&from, values) in records {
+                if let Val::Rec(_, to) = values[slot] {
+                    links.entry(to).or_default().push(Val::Rec(table, from));
+                }
+            }
+            links
+        });
+        links.get(number).cloned().unwrap_or_default()
     }
 
     /// As it is written in a text: a yes/no field as Yes or No.

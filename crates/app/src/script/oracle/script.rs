@@ -73,9 +73,30 @@ pub(super) enum Expr {
     Map(Box<Expr>, Box<Expr>),
     Item(Box<Expr>, usize),
     For(usize, Box<Expr>, Box<Expr>),
+    /// From, to and step are written as they are.
+    ForRange(usize, [f64; 3], Box<Expr>),
     Let(usize, Box<Expr>, Box<Expr>),
+    Switch(Box<Expr>, Vec<(Vec<Expr>, Expr)>, Box<Expr>),
+    /// A call of a function of the global code.
+    Own(usize, Vec<Expr>),
     Record(usize, Box<Expr>),
     Number(Box<Expr>),
+    /// One after the other; the value is that of the last.
+    Seq(Vec<Expr>),
+    SetVar(usize, Box<Expr>),
+    /// The first is an [`Expr::Field`].
+    SetField(Box<Expr>, Box<Expr>),
+    Create(usize),
+    Delete(Box<Expr>),
+    Duplicate(Box<Expr>),
+}
+
+/// A function of the global code; its parameters are its first variables.
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    pub(super) parameters: Vec<Ty>,
+    pub(super) result: Ty,
+    pub(super) body: Expr,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +149,8 @@ fn put(expr: &Expr, out: &mut String) {
         Expr::If(a, b, c) => _ = write!(out, "if {} then {} else {} end", write(a), write(b), write(c)),
         Expr::Call(name, arguments) => {
             let arguments: Vec<String> = arguments.iter().map(write).collect();
+            // What stands behind the name tells the oracle which of its forms it is.
+            let name = name.split(' ').next().unwrap_or(name);
             let _ = write!(out, "{name}({})", arguments.join(", "));
         }
         Expr::Array(items) => {
@@ -150,7 +173,65 @@ fn put(expr: &Expr, out: &mut String) {
         Expr::Let(n, value, body) => _ = write!(out, "(let v{n} := {}; {})", write(value), write(body)),
         Expr::Record(table, number) => _ = write!(out, "record(T{table}, {})", write(number)),
         Expr::Number(of) => _ = write!(out, "({}).Nr", write(of)),
+        other => put_statement(other, out),
     }
+}
+
+fn put_statement(expr: &Expr, out: &mut String) {
+    match expr {
+        Expr::ForRange(n, [from, to, step], body) => {
+            let _ = write!(out, "for v{n} from {from} to {to} step {step} do {} end", write(body));
+        }
+        Expr::Switch(subject, cases, default) => {
+            let _ = write!(out, "switch {} do", write(subject));
+            for (labels, body) in cases {
+                let labels: Vec<String> = labels.iter().map(|label| format!("({})", write(label))).collect();
+                let _ = write!(out, " case {}: {};", labels.join(", "), write(body));
+            }
+            let _ = write!(out, " default: {} end", write(default));
+        }
+        Expr::Own(at, arguments) => {
+            let arguments: Vec<String> = arguments.iter().map(write).collect();
+            let _ = write!(out, "f{at}({})", arguments.join(", "));
+        }
+        Expr::Seq(statements) => {
+            let statements: Vec<String> = statements.iter().map(write).collect();
+            let _ = write!(out, "({})", statements.join("; "));
+        }
+        Expr::SetVar(n, value) => _ = write!(out, "(v{n} := {})", write(value)),
+        Expr::SetField(target, value) => _ = write!(out, "({} := {})", write(target), write(value)),
+        Expr::Create(table) => _ = write!(out, "(create T{table})"),
+        Expr::Delete(of) => _ = write!(out, "(delete ({}))", write(of)),
+        Expr::Duplicate(of) => _ = write!(out, "duplicate({})", write(of)),
+        _ => {}
+    }
+}
+
+/// The functions as global code.
+pub(super) fn write_functions(functions: &[Function]) -> String {
+    let one = |(at, function): (usize, &Function)| {
+        let parameters = function.parameters.iter().enumerate();
+        let parameters: Vec<String> =
+            parameters.map(|(n, ty)| format!("v{n} : {}", type_name(*ty))).collect();
+        format!("function f{at}({}) do {} end", parameters.join(", "), write(&function.body))
+    };
+    functions.iter().enumerate().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn type_name(ty: Ty) -> String {
+    let base = match ty.base {
+        Base::Num => "number".to_owned(),
+        Base::Text => "text".to_owned(),
+        Base::Bool => "boolean".to_owned(),
+        Base::Date => "date".to_owned(),
+        Base::Moment => "datetime".to_owned(),
+        Base::Time => "time".to_owned(),
+        Base::Span => "timeinterval".to_owned(),
+        Base::Choice => "choice".to_owned(),
+        Base::Multi => "multi".to_owned(),
+        Base::Rec(table) => format!("T{table}"),
+    };
+    if ty.many { format!("[{base}]") } else { base }
 }
 
 fn binary(a: &Expr, operator: &str, b: &Expr, out: &mut String) {

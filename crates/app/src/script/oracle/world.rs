@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use boobook_engine::{Head, Loader, Tx};
+use boobook_engine::{Head, Loader, Snapshot, Tx};
 use boobook_model::{RecordId, Schema, Sq, TableId, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
     draw::Draw,
     generate,
-    script::{Base, Expr, write},
+    script::{Base, Expr, Function, write, write_functions},
+    values,
 };
 
 /// A value as the oracle has it.
@@ -39,16 +40,30 @@ pub(super) const OPTIONS: [&str; 4] = ["Red", "Green", "blue", "12"];
 pub(super) struct Field {
     pub(super) base: Base,
     pub(super) formula: Option<Expr>,
+    /// Of a link: the record is a part of what it links to, and goes with it.
+    pub(super) is_part: bool,
 }
 
-/// A table with its records by number.
+/// A table: its fields, stored ones first.
 pub(super) struct Table {
     pub(super) fields: Vec<Field>,
-    pub(super) records: BTreeMap<u64, Vec<Val>>,
 }
+
+/// The records of a table by number, with the values of their stored fields, and the number of the next one.
+#[derive(Clone)]
+pub(super) struct Rows {
+    pub(super) records: BTreeMap<u64, Vec<Val>>,
+    pub(super) next: u64,
+}
+
+/// The records of all tables.
+pub(super) type Data = Vec<Rows>;
 
 pub(super) struct World {
     pub(super) tables: Vec<Table>,
+    pub(super) functions: Vec<Function>,
+    /// What the records are before any script ran.
+    pub(super) data: Data,
 }
 
 /// How a field is called. Tables share captions, so that the innermost record decides what a name means.
@@ -57,35 +72,43 @@ pub(super) fn caption(slot: usize) -> String {
 }
 
 impl World {
-    /// Tables, fields and records; the links between them.
+    /// Tables, fields and records; the links between them; functions, and formulas that build on one another.
     pub(super) fn draw(draw: &mut Draw<'_>, records_max: usize) -> Self {
         let count = 1 + draw.below(3);
         let mut tables = Vec::new();
         for _ in 0..count {
             let fields = 1 + draw.below(6);
-            let fields = (0..fields).map(|_| Field { base: stored_base(draw, count), formula: None });
-            tables.push(Table { fields: fields.collect(), records: BTreeMap::new() });
+            let fields = (0..fields).map(|_| {
+                let base = stored_base(draw, count);
+                let is_part = matches!(base, Base::Rec(_)) && draw.chance(15);
+                Field { base, formula: None, is_part }
+            });
+            tables.push(Table { fields: fields.collect() });
         }
-        let mut world = Self { tables };
+        let rows = |_| {
+            let rows = draw.below(records_max + 1) as u64;
+            Rows { records: (1..=rows).map(|number| (number, Vec::new())).collect(), next: rows + 1 }
+        };
+        let data = (0..count).map(rows).collect();
+        let mut world = Self { tables, functions: Vec::new(), data };
         for table in 0..count {
-            let rows = draw.below(records_max + 1);
-            for row in 0..rows as u64 {
-                world.tables[table].records.insert(row + 1, Vec::new());
-            }
-        }
-        for table in 0..count {
-            // Values are drawn from a few bytes each, repeated: many records need no long script of choices.
-            let numbers: Vec<u64> = world.tables[table].records.keys().copied().collect();
+            let numbers: Vec<u64> = world.data[table].records.keys().copied().collect();
             for number in numbers {
-                let bases: Vec<Base> = world.tables[table].fields.iter().map(|field| field.base).collect();
-                let values = bases.into_iter().map(|base| world.value(draw, base)).collect();
-                world.tables[table].records.insert(number, values);
+                let fields = world.tables[table].fields.iter();
+                let values = fields.map(|field| world.value(draw, field.base)).collect();
+                world.data[table].records.insert(number, values);
             }
         }
+        for _ in 0..draw.below(3) {
+            let function = generate::function(&world, draw);
+            world.functions.push(function);
+        }
         for table in 0..count {
-            if draw.chance(60) {
-                let formula = generate::formula(&world, draw, table);
-                world.tables[table].fields.push(formula);
+            for percent in [60, 40] {
+                if draw.chance(percent) {
+                    let formula = generate::formula(&world, draw, table);
+                    world.tables[table].fields.push(formula);
+                }
             }
         }
         world
@@ -98,18 +121,20 @@ impl World {
         }
         match base {
             Base::Rec(table) => {
-                let count = self.tables[table].records.len();
+                let count = self.data[table].records.len();
                 if count == 0 { Val::Null } else { Val::Rec(table, 1 + draw.below(count) as u64) }
             }
-            Base::Text => match draw.pick(generate::TEXTS) {
-                "" => Val::Null,
-                text => Val::Text(text.to_owned()),
-            },
-            base => match generate::value(draw, base) {
+            base => match values::value(draw, base) {
                 Val::Multi(options) if options.is_empty() => Val::Null,
+                Val::Text(text) if text.is_empty() => Val::Null,
                 value => value,
             },
         }
+    }
+
+    /// The fields of a table that are stored.
+    pub(super) fn stored(&self, table: usize) -> impl Iterator<Item = (usize, &Field)> {
+        self.tables[table].fields.iter().enumerate().filter(|(_, field)| field.formula.is_none())
     }
 
     pub(super) fn schema(&self) -> Json {
@@ -127,6 +152,7 @@ impl World {
                     }
                     Base::Choice | Base::Multi => json["values"] = options.clone().into(),
                     Base::Rec(target) => {
+                        json["cascade"] = field.is_part.into();
                         json["refTypeId"] = table_id(target).to_string().into();
                         json["refFieldId"] = reverse_id(at, slot).into();
                     }
@@ -141,7 +167,7 @@ impl World {
             }
             types.insert(table_id(at).to_string(), json!({"caption": format!("T{at}"), "fields": fields}));
         }
-        json!({"types": types})
+        json!({"types": types, "globalCode": write_functions(&self.functions)})
     }
 
     /// Tables and fields whose links lead to a table.
@@ -158,21 +184,20 @@ impl World {
     }
 
     /// An engine without records.
-    pub(super) fn head(&self) -> Head {
-        let schema = Arc::new(Schema::from_json(self.schema()).unwrap());
-        Head::new(Arc::new(Loader::new(schema, Sq(1), Sq(1), Sq(0), 0, Vec::new()).finish()))
+    pub(super) fn head(&self, schema: &Arc<Schema>) -> Head {
+        Head::new(Arc::new(Loader::new(Arc::clone(schema), Sq(1), Sq(1), Sq(0), 0, Vec::new()).finish()))
     }
 
     /// Makes the records for whose number `chosen` holds: first all of them, then what is in them.
     pub(super) fn fill(&self, tx: &mut Tx<'_>, chosen: &dyn Fn(u64) -> bool) {
-        for (at, table) in self.tables.iter().enumerate() {
-            for &number in table.records.keys().filter(|number| chosen(**number)) {
+        for (at, rows) in self.data.iter().enumerate() {
+            for &number in rows.records.keys().filter(|number| chosen(**number)) {
                 let made = tx.create(table_id(at), Vec::new()).unwrap();
                 assert_eq!(u64::from(made.get()), number);
             }
         }
-        for (at, table) in self.tables.iter().enumerate() {
-            for (&number, values) in table.records.iter().filter(|(number, _)| chosen(**number)) {
+        for (at, rows) in self.data.iter().enumerate() {
+            for (&number, values) in rows.records.iter().filter(|(number, _)| chosen(**number)) {
                 self.put(tx, at, number, values);
             }
         }
@@ -180,8 +205,8 @@ impl World {
 
     /// Links from records up to a number to those above it, which were not there when the first were stored.
     pub(super) fn settle(&self, tx: &mut Tx<'_>, upto: u64) {
-        for (at, table) in self.tables.iter().enumerate() {
-            for (&number, values) in table.records.range(..=upto) {
+        for (at, rows) in self.data.iter().enumerate() {
+            for (&number, values) in rows.records.range(..=upto) {
                 if values.iter().any(|value| matches!(value, Val::Rec(_, to) if *to > upto)) {
                     self.put(tx, at, number, values);
                 }
@@ -190,13 +215,11 @@ impl World {
     }
 
     /// Stores a record's values; links to records that are not there yet stay empty.
-    pub(super) fn put(&self, tx: &mut Tx<'_>, at: usize, number: u64, values: &[Val]) {
-        let schema = Arc::clone(tx.schema());
-        let table = schema.table(table_id(at)).unwrap();
-        let stored = values.iter().enumerate().map(|(slot, value)| {
-            let slot = table.slot(letter(slot).parse().unwrap()).unwrap();
-            let value = store(value).filter(|value| match value {
-                Value::Reference(to) => tx.exists(table.fields[slot].target.unwrap(), *to),
+    fn put(&self, tx: &mut Tx<'_>, at: usize, number: u64, values: &[Val]) {
+        let slots = engine_slots(&Arc::clone(tx.schema()), at, values.len());
+        let stored = values.iter().zip(slots).map(|(value, slot)| {
+            let value = store(value).filter(|_| match value {
+                Val::Rec(table, to) => tx.exists(table_id(*table), RecordId::new(*to).unwrap()),
                 _ => true,
             });
             (slot, value)
@@ -204,6 +227,34 @@ impl World {
         let stored: Vec<_> = stored.collect();
         tx.update(table_id(at), RecordId::new(number).unwrap(), stored).unwrap();
     }
+
+    /// What an engine holds that is not what it should; nothing where all is well.
+    pub(super) fn differs(&self, data: &Data, snapshot: &Snapshot) -> Option<String> {
+        for (at, rows) in data.iter().enumerate() {
+            let table = snapshot.table(table_id(at)).unwrap();
+            let found = snapshot.ids(table_id(at), &[], &[]);
+            let numbers: Vec<u64> = found.iter().map(|id| u64::from(id.get())).collect();
+            if !numbers.iter().eq(rows.records.keys()) || table.next_id() != rows.next {
+                return Some(format!("T{at} has {numbers:?} and goes on at {}", table.next_id()));
+            }
+            let slots = engine_slots(&snapshot.schema, at, self.stored(at).count());
+            for (id, values) in found.into_iter().zip(rows.records.values()) {
+                let row = table.row(id).unwrap();
+                let held = slots.iter().map(|&slot| table.cell(slot, row).to_value());
+                if !held.eq(values.iter().map(store)) {
+                    let held: Vec<_> = slots.iter().map(|&slot| table.cell(slot, row)).collect();
+                    return Some(format!("T{at} {id} is {held:?}, not {values:?}"));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Where the engine keeps the first fields of a table.
+fn engine_slots(schema: &Schema, at: usize, count: usize) -> Vec<usize> {
+    let table = schema.table(table_id(at)).unwrap();
+    (0..count).map(|slot| table.slot(letter(slot).parse().unwrap()).unwrap()).collect()
 }
 
 fn stored_base(draw: &mut Draw<'_>, tables: usize) -> Base {
