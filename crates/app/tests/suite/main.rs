@@ -8,6 +8,7 @@ pub const UNKNOWN_OUTCOMES: bool = false;
 mod catalogue;
 mod deferred;
 mod faults;
+mod formulas;
 mod harness;
 mod records;
 mod rights;

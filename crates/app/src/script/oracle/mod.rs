@@ -18,7 +18,7 @@ use boobook_nx::{Context, Library, Locale, RunLimits, User, json};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::{Accesses, Runner, overlay::Overlay, snapshot::Reader};
+use super::{Accesses, Memos, Recall, Runner, overlay::Overlay, snapshot::Reader};
 use crate::SystemHost;
 use boobook_model::Role;
 use draw::Draw;
@@ -96,8 +96,14 @@ fn check(data: &[u8], choices: &[u8], records_max: usize, is_flat: bool) {
     head.apply(writes).unwrap();
     let snapshot = head.publish();
     let rights = accesses(&snapshot.schema);
-    let got = run(&mut Reader::new(&snapshot, &rights, runner(), &host), &source);
-    assert!(got.as_ref().is_ok_and(|got| same(got, &expected)), "{}", tell("snapshot", &got));
+    let library = Library::compile(Arc::clone(&snapshot.schema));
+    let memos = Memos::new(usize::MAX);
+    for what in ["snapshot", "snapshot, with what is remembered"] {
+        let recall = Recall::new(&memos, &snapshot, &library);
+        let reader = Reader::new(&snapshot, &rights, runner(), &host);
+        let got = run(&mut reader.recalling(recall), &source);
+        assert!(got.as_ref().is_ok_and(|got| same(got, &expected)), "{}", tell(what, &got));
+    }
 
     let mut head = world.head();
     let half = records_max as u64 / 2;
