@@ -4,7 +4,10 @@
 //! does not depend on was.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a bench")]
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use boobook_app::{
     App, NewKey, NxValue, RecordInput, RecordInputs, ScriptRequest, Session, SystemHost, Wanted, WriteRequest,
@@ -105,11 +108,13 @@ impl World {
         self.runtime.block_on(self.session.write(request)).unwrap();
     }
 
-    fn prepare(&self, before: Before, turn: &mut u64) {
-        *turn += 1;
-        let id = Some(*turn % INVOICES + 1);
+    fn prepare(&self, before: Before) {
+        // Never the same value twice: that would be no change.
+        static TURN: AtomicU64 = AtomicU64::new(1_000);
+        let turn = TURN.fetch_add(1, Relaxed);
+        let id = Some(turn % INVOICES + 1);
         match before {
-            Before::Fresh => self.write("Invoice", vec![(id, vec![(1, Some(Value::Number(*turn as f64)))])]),
+            Before::Fresh => self.write("Invoice", vec![(id, vec![(1, Some(Value::Number(turn as f64)))])]),
             Before::Known => {}
             Before::Elsewhere => {
                 let note = Value::Text(format!("note {turn}").into());
@@ -140,10 +145,7 @@ impl World {
 fn bench<T>(bencher: Bencher<'_, '_>, before: Before, run: impl Fn(&World) -> T + Sync) {
     let world = world();
     run(world);
-    let turn = std::sync::Mutex::new(0);
-    bencher
-        .with_inputs(|| world.prepare(before, &mut turn.lock().unwrap()))
-        .bench_values(|()| black_box(run(world)));
+    bencher.with_inputs(|| world.prepare(before)).bench_values(|()| black_box(run(world)));
 }
 
 fn page(order: Order) -> Select {

@@ -53,20 +53,25 @@ impl Block {
     pub(super) fn put(&mut self, at: usize, value: &Value) {
         self.beyond -= held(&self.value(at));
         self.beyond += held(value);
+        self.known |= 1 << at;
+        self.set(at, value);
+    }
+
+    fn set(&mut self, at: usize, value: &Value) {
         match (&mut self.values, value) {
             (Values::Numbers(numbers), Value::Number(n)) => numbers[at] = *n,
             (Values::Numbers(numbers), Value::Null) => numbers[at] = f64::NAN,
             (Values::Texts(texts), Value::Text(text)) => texts[at] = Some(Arc::clone(text)),
             (Values::Texts(texts), Value::Null) => texts[at] = None,
             (Values::Any(values), value) => values[at] = value.clone(),
-            // They are not all of a kind after all.
             (_, value) => {
-                let mut values: Vec<Value> = (0..BLOCK_ROWS).map(|at| self.value(at)).collect();
-                values[at] = value.clone();
-                self.values = Values::Any(values);
+                // Of another kind; what is empty fits all of them.
+                let before: Vec<Value> = (0..BLOCK_ROWS).map(|at| self.value(at)).collect();
+                let is_alone = before.iter().enumerate().all(|(other, value)| other == at || value.is_null());
+                self.values = if is_alone { Self::new(value).values } else { Values::Any(before) };
+                self.set(at, value);
             }
         }
-        self.known |= 1 << at;
     }
 
     /// What is known of a row does not hold any more.
