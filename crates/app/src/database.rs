@@ -17,7 +17,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
-    AppError, Limits, error::from_store, script::CompiledScripts, transaction::Transaction,
+    AppError, Limits,
+    error::from_store,
+    script::{CompiledScripts, Memos},
+    transaction::Transaction,
     writer::WriterPool,
 };
 
@@ -46,6 +49,8 @@ pub struct Database {
     stalled: Mutex<Vec<Box<dyn Transaction>>>,
     /// Scripts of requests.
     pub(crate) scripts: CompiledScripts,
+    /// Results of formulas.
+    pub(crate) memos: Memos,
     /// The scripts of the schema that was asked for last.
     library: Mutex<Option<Arc<Library>>>,
 }
@@ -84,6 +89,7 @@ impl Database {
         }
         let found_put_off = store.put_off().map_err(from_store)?;
         let (published, _) = watch::channel(snapshot.sq);
+        let memos = Memos::new(limits.formula_bytes_max);
         Ok(Self {
             id,
             head: ArcSwap::from_pointee(snapshot),
@@ -102,6 +108,7 @@ impl Database {
             found_put_off: Mutex::new(found_put_off),
             stalled: Mutex::default(),
             scripts: CompiledScripts::default(),
+            memos,
             library: Mutex::default(),
         })
     }
@@ -161,7 +168,7 @@ impl Database {
 
     /// Measures memory again.
     pub(crate) fn measure(&self) -> usize {
-        let bytes = self.head.load().heap_bytes();
+        let bytes = self.head.load().heap_bytes() + self.memos.heap_bytes();
         self.heap_bytes.store(bytes, Ordering::Relaxed);
         bytes
     }

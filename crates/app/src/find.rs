@@ -1,7 +1,7 @@
 //! Which records a request means: filters and order of stored fields go to the engine's columns; formulas and an
 //! NX predicate are worked out by scripts first.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::sync::Arc;
 
 use boobook_engine::{Order, Row, Select, Selected, Snapshot};
 use boobook_nx::{Effect, Value, compare, json};
@@ -169,14 +169,21 @@ impl Finder {
     fn sorted(&self, slot: u16, desc: bool) -> Result<Selected, AppError> {
         let rows = self.candidates();
         let values = self.values(&rows, &[slot])?;
-        let mut keyed: Vec<(Row, Value)> = rows.into_iter().zip(values).collect();
-        let total = self.wanted.select.count.then_some(keyed.len());
+        let total = self.wanted.select.count.then_some(rows.len());
+        let mut places: Vec<usize> = (0..rows.len()).collect();
         // Ties stay in the order of ids, as they do for stored fields.
-        keyed.sort_by(|(_, a), (_, b)| {
-            let order: Ordering = compare::order(a, b);
-            if desc { order.reverse() } else { order }
-        });
-        let page = keyed.into_iter().skip(self.wanted.select.skip).take(self.wanted.select.take);
-        Ok(Selected { rows: page.map(|(row, _)| row).collect(), total })
+        let by_value = |a: &usize, b: &usize| {
+            let order = compare::order(&values[*a], &values[*b]);
+            (if desc { order.reverse() } else { order }).then(a.cmp(b))
+        };
+        let skip = self.wanted.select.skip.min(places.len());
+        let end = skip.saturating_add(self.wanted.select.take).min(places.len());
+        if end < places.len() {
+            // What comes behind the page needs no order.
+            places.select_nth_unstable_by(end, by_value);
+            places.truncate(end);
+        }
+        places.sort_unstable_by(by_value);
+        Ok(Selected { rows: places[skip..].iter().map(|&place| rows[place]).collect(), total })
     }
 }

@@ -20,6 +20,8 @@ pub struct Limits {
     pub queue_bytes_max: usize,
     /// Memory for open databases; beyond it idle ones are closed.
     pub cache_bytes_max: usize,
+    /// Results of formulas that one open database remembers, in bytes; 0 for none.
+    pub formula_bytes_max: usize,
     /// Databases that may hold store handles at a time.
     pub handles_max: usize,
     /// Databases being opened at a time.
@@ -48,6 +50,7 @@ impl Default for Limits {
             queue_transactions_max: 10_000,
             queue_bytes_max: 256 << 20,
             cache_bytes_max: 4 << 30,
+            formula_bytes_max: 256 << 20,
             handles_max: 256,
             opening_max: 4,
             changes_max: 100_000,

@@ -192,11 +192,16 @@ impl Registry {
         let now_ms = self.host.now_ms();
         let open = self.all_open();
         let mut used: usize = open.iter().map(|(_, database)| database.measure()).sum();
-        if used > self.limits.cache_bytes_max {
-            for (_, database) in &open {
-                database.snapshot().drop_indexes();
+        // What is soonest made anew goes first.
+        let forget_formulas = |database: &Database| database.memos.clear();
+        let drop_indexes = |database: &Database| database.snapshot().drop_indexes();
+        for give_back in [&forget_formulas as &dyn Fn(&Database), &drop_indexes] {
+            if used > self.limits.cache_bytes_max {
+                for (_, database) in &open {
+                    give_back(database);
+                }
+                used = open.iter().map(|(_, database)| database.measure()).sum();
             }
-            used = open.iter().map(|(_, database)| database.measure()).sum();
         }
         for (slot, database) in &open {
             if used <= self.limits.cache_bytes_max {

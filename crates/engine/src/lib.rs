@@ -7,7 +7,9 @@
 //! * [`Head`]: the writer's working state. [`Tx`] is an overlay over it; [`Head::apply`] makes the overlay part
 //!   of it, [`Head::publish`] gives the next snapshot. Only touched chunks of 4,096 rows are copied.
 //! * [`Select`]: filter, order, page; [`Condition`]s alone: [`Snapshot::ids`], [`Snapshot::count`],
-//!   [`Snapshot::summary`]. [`Snapshot::changes`]: what changed since a sequence.
+//!   [`Snapshot::summary`]. [`Snapshot::changes`]: what changed since a sequence. [`Snapshot::linked`]: numbers by
+//!   the record that is referred to.
+//! * [`Snapshot::version`]: whether a part of a table is the same in two states, for what is worked out from it.
 //! * [`Loader`]: rows from a store straight into columns.
 //!
 //! ```
@@ -48,6 +50,7 @@ mod gone;
 mod head;
 mod index;
 mod layout;
+mod linked;
 mod load;
 mod log;
 mod mask;
@@ -63,14 +66,17 @@ mod summary;
 mod table;
 mod text;
 mod tx;
+mod version;
 
 pub use changes::{ChangeItem, ChangePage, Expired};
 pub use condition::{Condition, Test};
 pub use error::{StaleWrites, TxError};
 pub use head::{Applied, AppliedChange, ChangeKind, Head};
+pub use linked::Linked;
 pub use load::{Loader, RowWriter};
 pub use select::{Order, Select, Selected};
 pub use snapshot::Snapshot;
 pub use summary::Summary;
 pub use table::{RecordMeta, Row, Table};
 pub use tx::{TOUCHED_MAX, Tx, Writes};
+pub use version::{Part, Version};

@@ -129,7 +129,9 @@ fn ordering(left: &Value, right: &Value) -> Option<Ordering> {
     }
 }
 
-/// The order of `order by` and `sort`: empty first, then by value; what cannot be compared by kind (§5.1, §4.4).
+/// The order of `order by` and `sort`: empty first, then by value; what cannot be compared by kind (§5.1, §4.4). Arrays
+/// go by their first items that differ: were they equal to whatever cannot be compared with them, there would be no
+/// order, and sorting would panic.
 pub fn order(left: &Value, right: &Value) -> Ordering {
     match (left.is_empty(), right.is_empty()) {
         (true, true) => return Ordering::Equal,
@@ -146,8 +148,14 @@ pub fn order(left: &Value, right: &Value) -> Ordering {
     };
     rank(left).cmp(&rank(right)).then_with(|| match (left, right) {
         (Value::Choices(_, a), Value::Choices(_, b)) => a.cmp(b),
-        (Value::File(.., a), Value::File(.., b)) => utf16(a, b),
-        (Value::Text(a) | Value::User(a), Value::Text(b) | Value::User(b)) => utf16(a, b),
+        (
+            Value::Text(a) | Value::User(a) | Value::File(.., a),
+            Value::Text(b) | Value::User(b) | Value::File(.., b),
+        ) => utf16(a, b),
+        _ if rank(left) == 3 => {
+            let mut pairs = left.items().zip(right.items()).map(|(a, b)| order(&a, &b));
+            pairs.find(|order| order.is_ne()).unwrap_or_else(|| left.item_count().cmp(&right.item_count()))
+        }
         _ => ordering(left, right).unwrap_or(Ordering::Equal),
     })
 }
@@ -169,4 +177,47 @@ fn is_like(cx: &Context<'_>, left: &Value, right: &Value) -> bool {
     };
     let wanted = text(right);
     wanted.is_empty() || Needle::new(&wanted).is_in(&text(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use boobook_model::RecordId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one() -> impl Strategy<Value = Value> {
+        let table = || "A".parse().unwrap();
+        let field = move || FieldRef { table: table(), field: "A".parse().unwrap() };
+        let text = || prop::sample::select(vec!["", "a", "b", "1"]);
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            (-1i32..3).prop_map(|n| Value::Number(f64::from(n))),
+            text().prop_map(Value::text),
+            text().prop_map(|id| Value::User(id.into())),
+            text().prop_map(move |name| Value::File(table(), RecordId::new(1).unwrap(), name.into())),
+            (0i64..3).prop_map(Value::Date),
+            (0i64..2, 0i64..2).prop_map(|(from, to)| Value::Appointment(from, to)),
+            (1u16..3).prop_map(move |option| Value::Choice(field(), option)),
+            prop::collection::vec(1u32..3, 1..3)
+                .prop_map(move |options| Value::Choices(field(), options.into())),
+            (1u64..3).prop_map(move |n| Value::Record(table(), RecordId::new(n).unwrap())),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![one(), prop::collection::vec(one(), 0..3).prop_map(Value::from_items)]
+    }
+
+    proptest! {
+        /// Else sorting panics.
+        #[test]
+        fn there_is_an_order(a in value(), b in value(), c in value()) {
+            prop_assert_eq!(order(&a, &b), order(&b, &a).reverse());
+            if order(&a, &b) == order(&b, &c) {
+                prop_assert_eq!(order(&a, &c), order(&a, &b), "{:?} {:?} {:?}", a, b, c);
+            }
+        }
+    }
 }

@@ -172,6 +172,11 @@ impl<'h> Context<'h> {
         record: RecordId,
         at: FieldAt,
     ) -> Result<Value, RunError> {
+        let key = FieldAtKey(at.table, at.slot);
+        let is_steady = at.table == table && self.library.is_steady(at);
+        if is_steady && let Some(known) = self.host.recall(key, record) {
+            return Ok(known);
+        }
         if let Some(known) = self.memo.get(&(at, record)) {
             return Ok(known.clone());
         }
@@ -185,7 +190,8 @@ impl<'h> Context<'h> {
             Err(error) if error.is_of_run() => return Err(error),
             Err(_) => Value::Null,
         };
-        if self.memo.len() < MEMO_MAX {
+        let is_kept = is_steady && self.host.remember(key, record, &value);
+        if !is_kept && self.memo.len() < MEMO_MAX {
             self.memo.insert((at, record), value.clone());
         }
         Ok(value)

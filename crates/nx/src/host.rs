@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_model::{Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, UserId};
 
-use crate::Value;
+use crate::{FieldAtKey, Value};
 
 /// Who made and changed a record, when.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +181,23 @@ pub trait Host {
         let mut numbers = Vec::new();
         self.numbers(table, slot, &self.select(table, filter), &mut numbers);
         Summary::of(&numbers)
+    }
+
+    /// What a numeric field comes to in the records of `table` whose reference in the slot `link` is `record`, where the
+    /// host knows it better than one record at a time.
+    fn linked(&self, _table: TableId, _link: usize, _record: RecordId, _slot: usize) -> Option<Summary> {
+        None
+    }
+
+    /// What a formula of a record came to in this or an earlier run, where the host has kept it and nothing it depends
+    /// on ([`crate::Dependencies`]) has changed since. Asked for formulas only that are not restless.
+    fn recall(&self, _at: FieldAtKey, _record: RecordId) -> Option<Value> {
+        None
+    }
+
+    /// Hands over what a formula came to that was not recalled. Whether [`Self::recall`] knows it from now on.
+    fn remember(&self, _at: FieldAtKey, _record: RecordId, _value: &Value) -> bool {
+        false
     }
 
     /// Makes a record.

@@ -283,7 +283,7 @@ impl Expr {
     }
 
     /// Calls `visit` with this expression and every one in it.
-    fn for_each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+    pub(crate) fn for_each<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         visit(self);
         self.for_each_child(&mut |child| child.for_each(visit));
     }

@@ -3,7 +3,10 @@
 //! A script that does not compile never keeps a schema from loading. It is a [`Problem`], and comes to an error (a
 //! trigger) or to nothing (a formula).
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{Arc, OnceLock},
+};
 
 use boobook_model::{JsonMap, Schema, TableId, TableSchema};
 use boobook_nx_syntax::{
@@ -14,7 +17,7 @@ use boobook_nx_syntax::{
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Effect, Form, Right, Type,
+    Dependencies, Effect, Form, Right, Type,
     check::{Checked, Scope, check, codes},
     ir::{FieldAt, Program, UserFunction},
     places::{ScriptPlace, source},
@@ -60,6 +63,8 @@ const DEFAULT_KEYS: [&str; 2] = ["default", "defaultValue"];
 struct Formula {
     ty: Type,
     program: Option<Arc<Program>>,
+    /// Worked out when they are asked for first.
+    dependencies: OnceLock<Dependencies>,
 }
 
 /// The compiled scripts of a schema version.
@@ -229,6 +234,20 @@ impl Library {
         self.formulas.get(&at)?.program.clone()
     }
 
+    /// What a formula depends on; none where it does not compile.
+    pub fn dependencies(&self, FieldAtKey(table, slot): FieldAtKey) -> Option<&Dependencies> {
+        let at = FieldAt { table, slot };
+        let formula = self.formulas.get(&at).filter(|formula| formula.program.is_some())?;
+        let program = |at| self.formulas.get(&at)?.program.as_deref();
+        Some(formula.dependencies.get_or_init(|| Dependencies::of(at, &self.schema, &program)))
+    }
+
+    /// Whether what a formula comes to may be kept beyond a run.
+    pub(crate) fn is_steady(&self, at: FieldAt) -> bool {
+        let dependencies = self.dependencies(FieldAtKey(at.table, at.slot));
+        dependencies.is_some_and(|dependencies| dependencies.restless.is_none())
+    }
+
     /// Whether a field is a formula that compiles.
     pub fn is_formula(&self, table: TableId, slot: u16) -> bool {
         self.formula(FieldAt { table, slot }).is_some()
@@ -346,7 +365,9 @@ impl Formulas<'_> {
         self.chain.borrow_mut().pop();
         let ty = checked.as_ref().map_or(Type::ANY, |checked| checked.ty);
         let program = checked.map(|checked| Arc::new(checked.program));
-        self.states.borrow_mut().insert(at, State::Done(Formula { ty, program }));
+        self.states
+            .borrow_mut()
+            .insert(at, State::Done(Formula { ty, program, dependencies: OnceLock::new() }));
         Ok(ty)
     }
 

@@ -11,7 +11,7 @@ use boobook_model::{Principal, RecordId, Role, Schema, TableId};
 use boobook_nx::{Context, Library, Locale, RunError, Value, json};
 use tokio::sync::oneshot;
 
-use super::{Accesses, Runner, limits, refused, snapshot::Reader};
+use super::{Accesses, Recall, Runner, limits, refused, snapshot::Reader};
 use crate::{AppError, Database, app::Inner};
 
 /// The formulas of one table that an answer shows. Owns what it needs, so that a stream can take it along.
@@ -174,7 +174,8 @@ impl Formulas {
     ) -> Result<T, AppError> {
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
         let script = &self.app.limits.script;
-        let mut reader = Reader::new(snapshot, accesses, runner, &*self.app.host);
+        let recall = Recall::new(&self.database.memos, snapshot, &library);
+        let mut reader = Reader::new(snapshot, accesses, runner, &*self.app.host).recalling(recall);
         #[expect(
             clippy::disallowed_methods,
             reason = "how long a script runs is no part of what it computes"
@@ -183,7 +184,7 @@ impl Formulas {
         let time_max = Duration::from_millis(script.ms_max);
         let is_time_up = || started.elapsed() > time_max;
         let locale = limits::locale(&snapshot.schema);
-        let mut cx = Context::new(&mut reader, library, locale, script.run(), &is_time_up);
+        let mut cx = Context::new(&mut reader, Arc::clone(&library), locale, script.run(), &is_time_up);
         work(&mut cx)
     }
 }

@@ -7,7 +7,9 @@ mod deferred;
 mod explain;
 mod formulas;
 mod limits;
+mod linked;
 mod mail;
+mod memo;
 #[cfg(any(test, feature = "oracle"))]
 mod oracle;
 mod outside;
@@ -38,6 +40,7 @@ pub use limits::ScriptLimits;
 pub use mail::Mail;
 #[cfg(any(test, feature = "oracle"))]
 pub use oracle::check_nx_diff;
+pub(crate) use memo::{Memos, Recall};
 pub(crate) use outside::Reach;
 pub use outside::{HttpAnswer, HttpRequest, Outside};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
@@ -264,13 +267,14 @@ fn read(
         }));
     }
     let is_admin = runner.is_admin;
-    let mut reader = snapshot::Reader::new(snapshot, accesses, runner, host);
+    let recall = Recall::new(&database.memos, snapshot, &library);
+    let mut reader = snapshot::Reader::new(snapshot, accesses, runner, host).recalling(recall);
     #[expect(clippy::disallowed_methods, reason = "how long a script runs is no part of what it computes")]
     let started = Instant::now();
     let time_max = Duration::from_millis(limits.ms_max);
     let is_time_up = || started.elapsed() > time_max;
     let locale = limits::locale(&snapshot.schema);
-    let mut cx = Context::new(&mut reader, library, locale.clone(), limits.run(), &is_time_up);
+    let mut cx = Context::new(&mut reader, Arc::clone(&library), locale.clone(), limits.run(), &is_time_up);
     if !is_admin {
         cx.restrict();
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use boobook_engine::Snapshot;
 use boobook_model::{Cell, RecordId, Schema, TableId};
-use boobook_nx::{Condition, Filter, Host, RecordMeta, Summary, Test, User};
+use boobook_nx::{Condition, FieldAtKey, Filter, Host, RecordMeta, Summary, Test, User, Value};
 
-use super::{Accesses, Runner};
+use super::{Accesses, Recall, Runner, linked::Links};
 
 /// Reads a snapshot with a caller's rights.
 pub(crate) struct Reader<'a> {
@@ -15,6 +15,8 @@ pub(crate) struct Reader<'a> {
     runner: Runner,
     host: &'a dyn crate::Host,
     now_ms: i64,
+    links: Links<'a>,
+    recall: Option<Recall<'a>>,
 }
 
 impl<'a> Reader<'a> {
@@ -24,7 +26,13 @@ impl<'a> Reader<'a> {
         runner: Runner,
         host: &'a dyn crate::Host,
     ) -> Self {
-        Self { snapshot, accesses, runner, host, now_ms: host.now_ms() }
+        let links = Links::new(snapshot);
+        Self { snapshot, accesses, runner, host, now_ms: host.now_ms(), links, recall: None }
+    }
+
+    /// With what is known of formulas.
+    pub(crate) fn recalling(self, recall: Recall<'a>) -> Self {
+        Self { recall: Some(recall), ..self }
     }
 }
 
@@ -96,6 +104,18 @@ impl Host for Reader<'_> {
     fn summary(&self, table: TableId, filter: &Filter<'_>, slot: usize) -> Summary {
         let found = self.snapshot.summary(table, &engine_conditions(filter.conditions), filter.sieves, slot);
         Summary { count: found.count, sum: found.sum, min: found.min, max: found.max }
+    }
+
+    fn linked(&self, table: TableId, link: usize, record: RecordId, slot: usize) -> Option<Summary> {
+        self.links.summary(table, link, record, slot)
+    }
+
+    fn recall(&self, at: FieldAtKey, record: RecordId) -> Option<Value> {
+        self.recall.as_ref()?.get(at, record)
+    }
+
+    fn remember(&self, at: FieldAtKey, record: RecordId, value: &Value) -> bool {
+        self.recall.as_ref().is_some_and(|recall| recall.put(at, record, value))
     }
 
     fn now_ms(&self) -> i64 {

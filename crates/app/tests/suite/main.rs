@@ -9,6 +9,7 @@ mod catalogue;
 mod deferred;
 mod faults;
 mod files;
+mod formulas;
 mod harness;
 mod records;
 mod rights;

@@ -257,7 +257,7 @@ fn passes_test(has: Option<&Value>, test: &Test) -> bool {
     }
 }
 
-fn number(value: Option<&Value>) -> Option<f64> {
+pub(super) fn number(value: Option<&Value>) -> Option<f64> {
     match value {
         Some(Value::Number(n)) => Some(*n),
         Some(Value::Time(time)) => Some(*time as f64),

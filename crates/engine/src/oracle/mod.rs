@@ -5,6 +5,7 @@
 
 mod check;
 mod model;
+mod versions;
 
 use std::{collections::BTreeSet, sync::Arc};
 

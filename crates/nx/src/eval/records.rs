@@ -112,7 +112,7 @@ impl Evaluator<'_, '_> {
         Ok(Value::from_items(values))
     }
 
-    fn reverse(&mut self, of: &Value, at: FieldAt) -> Outcome {
+    pub(super) fn reverse(&mut self, of: &Value, at: FieldAt) -> Outcome {
         let mut found = Vec::new();
         for item in of.items() {
             if let Value::Record(_, record) = item {

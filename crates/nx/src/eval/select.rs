@@ -58,6 +58,7 @@ impl Evaluator<'_, '_> {
                     self.summary(&found, at)?
                 }
             }
+            Kind::Reverse(of, link) if link.table == at.table => self.linked(of, *link, at)?,
             _ => match self.eval(of)? {
                 Value::Records(_, records) => self.summary(&records, at)?,
                 other => {
@@ -71,6 +72,23 @@ impl Evaluator<'_, '_> {
             },
         };
         Ok(aggregated(which, &summary))
+    }
+
+    /// Of the many side of a relation.
+    fn linked(&mut self, of: &Expr, link: FieldAt, at: FieldAt) -> Result<Summary, Stop> {
+        let of = self.eval(of)?;
+        if let Value::Record(_, record) = of
+            && !self.cx.reads_by_record(at)
+            && let Some(summary) =
+                self.cx.host.linked(at.table, usize::from(link.slot), record, usize::from(at.slot))
+        {
+            self.cx.step(2 + summary.count as u64)?;
+            return Ok(summary);
+        }
+        match self.reverse(&of, link)? {
+            Value::Records(_, records) => self.summary(&records, at),
+            _ => Ok(Summary::of(&[])),
+        }
     }
 
     fn summary(&mut self, records: &[RecordId], at: FieldAt) -> Result<Summary, Stop> {

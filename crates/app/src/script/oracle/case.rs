@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     SystemHost,
-    script::{Accesses, Runner, overlay::Overlay, snapshot::Reader},
+    script::{Accesses, Memos, Recall, Runner, overlay::Overlay, snapshot::Reader},
 };
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -28,6 +28,8 @@ pub(super) struct Case<'w> {
     library: Arc<Library>,
     accesses: Accesses,
     runner: Runner,
+    /// What the scripts of the case leave known about formulas.
+    memos: Memos,
 }
 
 /// A script that was compiled.
@@ -56,7 +58,7 @@ impl<'w> Case<'w> {
             panic!("{}: {}: {:?}", problem.place, problem.source, problem.diagnostics);
         }
         let accesses = Accesses::new(&schema, &Role::new(Role::ADMIN).unwrap(), false);
-        Self { world, library, accesses, runner: runner() }
+        Self { world, library, accesses, runner: runner(), memos: Memos::new(usize::MAX) }
     }
 
     /// Draws scripts and runs them: one that reads, over a snapshot and over a transaction that has not applied half of
@@ -131,9 +133,11 @@ impl<'w> Case<'w> {
     }
 
     fn reads(&self, what: &str, snapshot: &Snapshot, script: &Script, data: &Data) {
-        let mut reader = Reader::new(snapshot, &self.accesses, runner(), &SystemHost);
-        let got = self.run(&mut reader, script);
-        self.expect_answer(what, script, data, &got);
+        let reader = || Reader::new(snapshot, &self.accesses, runner(), &SystemHost);
+        self.expect_answer(what, script, data, &self.run(&mut reader(), script));
+        let recall = Recall::new(&self.memos, snapshot, &self.library);
+        let got = self.run(&mut reader().recalling(recall), script);
+        self.expect_answer(&format!("{what}, with what is known of formulas"), script, data, &got);
     }
 
     fn reads_in(&self, what: &str, tx: &mut Tx<'_>, script: &Script, data: &Data) {
