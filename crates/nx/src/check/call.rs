@@ -215,6 +215,21 @@ impl Checker<'_> {
             }
             ("tableId", [of]) => self.table_id(of, span),
             ("fieldId", [of]) => self.field_id(of, span),
+            ("fieldId", [of, name]) => {
+                let name = constant_text(name)?;
+                let of = self.expr(of);
+                let field = self.member(of, &name, span);
+                self.id_of(&field, span)
+            }
+            ("setItem" | "removeItem", [Ast { kind: ExprKind::Name(of), .. }, ..]) => {
+                let (local, ty) = self.variable(&of.text).filter(|(_, ty)| ty.is_any() || ty.is_array)?;
+                let def = functions::function(name)?;
+                let arguments = arguments.iter().map(|argument| self.expr(argument)).collect();
+                let changed = self.call_built_in(def, arguments, span);
+                // The variable has the change, too: Ninox scripts are written for either (§9-14).
+                let changed = self.converted(changed, ty);
+                expr(Kind::SetLocal(local, Box::new(changed)), ty, span)
+            }
             ("typeof", [of]) => {
                 let of = self.expr(of);
                 let name = self.type_name(of.ty);
@@ -263,11 +278,16 @@ impl Checker<'_> {
 
     fn field_id(&mut self, of: &Ast, span: Span) -> Expr {
         let of = self.expr(of);
-        match of.kind {
+        self.id_of(&of, span)
+    }
+
+    fn id_of(&mut self, field: &Expr, span: Span) -> Expr {
+        match &field.kind {
             Kind::Field(_, at) | Kind::Formula(_, at) => {
-                let id = super::field_id(self.scope.schema, at).map(|id| Value::text(id.to_string()));
+                let id = super::field_id(self.scope.schema, *at).map(|id| Value::text(id.to_string()));
                 expr(Kind::Constant(id.unwrap_or_default()), Type::TEXT, span)
             }
+            Kind::Broken(_) => expr(Kind::Broken("there is no such field".into()), Type::ANY, span),
             _ => self.error(codes::TYPE_MISMATCH, span, "fieldId takes a field"),
         }
     }

@@ -149,7 +149,7 @@ impl Checker<'_> {
                 }
                 _ => {
                     let of = self.type_name(object.ty);
-                    self.error(codes::UNKNOWN_FIELD, span, format!("a {of} has no field {}", name.text))
+                    self.error(codes::UNKNOWN_FIELD, name.span, format!("a {of} has no field {}", name.text))
                 }
             };
         };
@@ -162,7 +162,7 @@ impl Checker<'_> {
                 let near = suggest(&name.text, fields.iter().map(|field| &*field.caption));
                 let hint = near.map(|near| format!("did you mean {near:?}?"));
                 let message = format!("Field not found: {} (in table {caption})", name.text);
-                self.error_with_hint(codes::UNKNOWN_FIELD, span, message, hint)
+                self.error_with_hint(codes::UNKNOWN_FIELD, name.span, message, hint)
             }
         }
     }

@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod json;
 pub mod numbers;
 pub mod outside;
+pub mod records;
 pub mod regex;
 pub mod screen;
 pub mod scripts;
@@ -28,6 +29,7 @@ pub const GROUPS: &[(&str, &[FunctionDef])] = &[
     ("Regular expressions", regex::FUNCTIONS),
     ("Dates and times", dates::FUNCTIONS),
     ("Arrays", arrays::FUNCTIONS),
+    ("Records and schema", records::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("XML and CSV", exchange::FUNCTIONS),
     ("Scripts", scripts::FUNCTIONS),
