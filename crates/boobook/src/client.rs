@@ -105,6 +105,26 @@ impl Client {
         Ok(self.succeeded(response, "the tables could not be read")?.json()?)
     }
 
+    /// As [`Self::tables`], with the formulas that lists of fields leave out, where the key may read the schema.
+    pub(crate) fn tables_and_formulas(&self) -> anyhow::Result<Vec<Table>> {
+        let mut tables = self.tables()?;
+        let response = self.send(self.request(Method::GET, "/schema"))?;
+        if response.status() == StatusCode::FORBIDDEN {
+            return Ok(tables);
+        }
+        let schema: Json = self.succeeded(response, "the schema could not be read")?.json()?;
+        for table in &mut tables {
+            let fields = schema["types"][&*table.id]["fields"].as_object();
+            let formulas =
+                fields.into_iter().flat_map(|fields| fields.values()).filter(|f| f["base"] == "fn");
+            table.fields.extend(formulas.filter_map(|formula| {
+                let name = formula["caption"].as_str()?.to_owned();
+                Some(Field { name, base: "formula".into(), choices: Vec::new() })
+            }));
+        }
+        Ok(tables)
+    }
+
     /// Runs a script (`/exec` if it may write), once: what became of one without an answer is not known.
     pub(crate) fn script(
         &self,

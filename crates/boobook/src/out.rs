@@ -22,12 +22,13 @@ pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
 }
 
-/// Rows under headings, in columns as wide as needed.
+/// Rows under headings, which are put in upper case, in columns as wide as needed.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
-    line(format_table(headings, rows))
+    let headings: Vec<String> = headings.iter().map(|heading| heading.to_uppercase()).collect();
+    line(format_table(&headings.iter().map(String::as_str).collect::<Vec<_>>(), rows))
 }
 
-/// As [`table`], as text without the last line break.
+/// As [`table`], as text without the last line break. Headings stay as they are: they may be keys of somebody's data.
 pub(crate) fn format_table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = headings.iter().map(|h| h.chars().count()).collect();
     for row in rows {
@@ -35,7 +36,7 @@ pub(crate) fn format_table(headings: &[&str], rows: &[Vec<String>]) -> String {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let headings: Vec<String> = headings.iter().map(|h| h.to_uppercase()).collect();
+    let headings: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
     let mut lines = Vec::with_capacity(rows.len() + 1);
     for row in std::iter::once(&headings).chain(rows) {
         let mut text = String::new();
@@ -63,6 +64,6 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = vec![vec!["a".to_owned(), "Größe".to_owned()], vec!["long id".to_owned(), "x".to_owned()]];
-        assert_eq!(format_table(&["id", "name"], &rows), "ID       NAME\na        Größe\nlong id  x");
+        assert_eq!(format_table(&["id", "name"], &rows), "id       name\na        Größe\nlong id  x");
     }
 }

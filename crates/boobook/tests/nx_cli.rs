@@ -80,7 +80,7 @@ fn scripts_run_on_a_server() {
     assert_eq!(ok(&["-"], "cnt(select Customer)"), "2\n");
     assert_eq!(ok(&[], "1 +\n 1"), "2\n", "a pipe needs no dash");
     let objects = "for c in select Customer do {name: c.Name, net: c.Net} end";
-    assert_eq!(ok(&[objects, "--table"], ""), "NAME  NET\nAda   1\nBo    2\n");
+    assert_eq!(ok(&[objects, "--table"], ""), "name  net\nAda   1\nBo    2\n");
     let printed: Value = serde_json::from_str(&ok(&[objects], "")).unwrap();
     assert_eq!(printed[1], json!({"name": "Bo", "net": 2}));
     assert_eq!(ok(&["--exec", "first(select Customer).Net := 7"], ""), "7\n");
@@ -103,6 +103,9 @@ fn what_is_wrong_with_a_script_is_shown_where_it_is() {
             && error.contains("2 | (select Custmer).Name\n  |         ^"),
         "{error}"
     );
+    assert!(error.contains("help: `.tables` and `.fields TABLE`"), "{error}");
+    let error = fails(&["uper(\"x\")"]);
+    assert!(error.contains("1 | uper(\"x\")\n  | ^^^^\n") && error.contains("nx functions NAME"), "{error}");
     let error = fails(&["(create Customer).Name := \"x\""]);
     assert!(error.contains("help: run it with --exec"), "{error}");
     let error = fails(&["1", "--url", "http://127.0.0.1:1"]);
@@ -135,6 +138,11 @@ fn scripts_in_files_are_formatted() {
         "{stderr}"
     );
     assert_eq!(fs::read_to_string(&bad).unwrap(), "1 +");
+    // One that cannot be read does not keep others from being formatted.
+    fs::write(&good, "1+1").unwrap();
+    let (success, stdout, stderr) = run(&[&bad_name, &good_name]);
+    assert!(!success && stdout.starts_with("formatted: ") && stderr.contains("bad.nx"), "{stdout}{stderr}");
+    assert_eq!(fs::read_to_string(&good).unwrap(), "1 + 1\n");
 }
 
 #[test]

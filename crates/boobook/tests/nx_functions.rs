@@ -57,7 +57,7 @@ fn the_page_is_not_stale() {
 fn call(def: &FunctionDef) -> String {
     let parameters = def.overloads[0].signature.split("->").next().unwrap();
     let argument = |parameter: &str| match parameter.trim() {
-        "record" => "first(select T)",
+        "record" => "first(select Customers)",
         "number" => "1",
         _ => "\"x\"",
     };
@@ -75,15 +75,20 @@ fn a_server_does_what_the_page_says() {
     let client = server.client(&key);
     let db = client.create_database(&team, "Functions", &json!({}));
     let path = format!("/v1/teams/{team}/databases/{db}");
-    client.post(&format!("{path}/tables"), &json!({"name": "T", "fields": []})).ok();
-    client.post(&format!("{path}/tables/T/records"), &json!([{"fields": {}}])).ok();
+    let fields = json!([{"name": "First Name", "type": "string"}, {"name": "Last Name", "type": "string"}]);
+    client.post(&format!("{path}/tables"), &json!({"name": "Customers", "fields": fields})).ok();
+    let people = [("Sofia", "Young"), ("Adam", "Smith"), ("bert", "Ärger")];
+    let person = |(first, last)| json!({"fields": {"First Name": first, "Last Name": last}});
+    client.post(&format!("{path}/tables/Customers/records"), &json!(people.map(person))).ok();
 
     let entries = entries(&page());
     let mut wrong = Vec::new();
     let mut run = 0;
     for (name, entry) in &entries {
         for (script, value) in &entry.examples {
-            let answer = client.post(&format!("{path}/query"), &json!({"query": script}));
+            let writes = entry.label == "writes" || script.contains("set(");
+            let action = if writes { "exec" } else { "query" };
+            let answer = client.post(&format!("{path}/{action}"), &json!({"query": script}));
             let (status, got) = (answer.status(), answer.json());
             let expected: Value = serde_json::from_str(value).unwrap();
             let same = got == expected || got.as_f64().is_some_and(|got| Some(got) == expected.as_f64());

@@ -1,22 +1,11 @@
 //! The README's requests, run as printed against a demo server.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+mod demo;
 
-/// Ends the demo server whatever the test comes to.
-struct Demo(Child);
+use std::{fs, path::Path, process::Command};
 
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use demo::Demo;
 
 /// The text of all ```sh blocks.
 fn examples() -> Vec<String> {
@@ -28,37 +17,14 @@ fn examples() -> Vec<String> {
 #[test]
 fn requests_run_as_printed() {
     let data = tempfile::tempdir().unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_boobook"))
-        .args(["demo", "--listen", "127.0.0.1:0", "--contacts", "30", "--data"])
-        .arg(data.path().join("data"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut demo = Demo(child);
-    let printed = BufReader::new(demo.0.stdout.take().unwrap());
-    let (mut url, mut key) = (None, None);
-    for line in printed.lines().map_while(Result::ok) {
-        let word =
-            |line: &str| line.split('=').nth(1).and_then(|v| v.split_whitespace().next()).map(str::to_owned);
-        if line.contains("export BOOBOOK_URL=") {
-            url = word(&line);
-        } else if line.contains("export BOOBOOK_KEY=") {
-            key = word(&line);
-        }
-        if url.is_some() && key.is_some() {
-            break;
-        }
-    }
-    let (url, key) = (url.expect("the demo prints its address"), key.expect("the demo prints a key"));
-    // It is printed before the port is served; the port is open already, so requests wait for it.
+    let demo = Demo::start(data.path(), 30);
     let examples = examples();
     assert!(examples.len() >= 5, "the README has its requests");
     for example in examples {
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &example])
-            .env("BOOBOOK_URL", &url)
-            .env("BOOBOOK_KEY", &key)
+            .env("BOOBOOK_URL", &demo.url)
+            .env("BOOBOOK_KEY", &demo.admin_key)
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);

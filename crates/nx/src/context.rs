@@ -74,6 +74,8 @@ pub struct Context<'h> {
     /// Records that conditions were asked about.
     pub(crate) seen: FxHashMap<(TableId, RecordId), bool>,
     pub(crate) regexes: RegexCache,
+    /// What `set(name, value)` keeps for `get(name)`.
+    pub(crate) kept: FxHashMap<Arc<str>, Value>,
     /// Triggers under way, with their records.
     triggers: Vec<(Trigger, RecordId)>,
 }
@@ -108,6 +110,7 @@ impl<'h> Context<'h> {
             trusted: 0,
             seen: FxHashMap::default(),
             regexes: RegexCache::default(),
+            kept: FxHashMap::default(),
             triggers: Vec::new(),
         }
     }

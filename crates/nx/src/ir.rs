@@ -277,7 +277,9 @@ impl Expr {
             | Kind::Deferred(..)
             | Kind::Break => true,
             // Time and user are the same all through a run; chance is not.
-            Kind::Call(def, ..) => def.effect > Effect::Volatile || matches!(def.name, "random" | "eval"),
+            Kind::Call(def, ..) => {
+                def.effect > Effect::Volatile || matches!(def.name, "random" | "eval" | "get")
+            }
             _ => false,
         }
     }

@@ -168,8 +168,9 @@ impl Library {
     pub fn script(&self, source: &str, this: Option<TableId>) -> Checked {
         let parsed = parse(source);
         let mut checked = check(&parsed.script, &self.scope(source, this, &|at| self.type_of(at)));
-        checked.diagnostics.splice(0..0, parsed.diagnostics);
         checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+        // What cannot be read comes first: what seems wrong with names and types may only follow from it.
+        checked.diagnostics.splice(0..0, parsed.diagnostics);
         checked
     }
 

@@ -149,7 +149,8 @@ fn fits(param: Base, argument: Base) -> bool {
 
 fn param_type(word: &str) -> Option<ParamType> {
     Some(match word {
-        "any" => ParamType::Any,
+        // A table or field stands for itself, not for a value; the compiler takes it before types are looked at.
+        "any" | "table" | "field" => ParamType::Any,
         "scalar" => ParamType::Scalar,
         "[any]" => ParamType::Array,
         "day" => ParamType::Day,

@@ -120,7 +120,7 @@ fn examples_of_all_functions() {
     let mut wrong = Vec::new();
     for def in boobook_nx::functions::all() {
         for (source, expected) in def.examples {
-            let mut maps = Maps::new(Arc::new(Schema::empty("test")));
+            let mut maps = fixture::tables(fixture::schema());
             let got = run(&mut maps, source, None, true);
             let expected: Json = serde_json::from_str(expected).unwrap();
             if !got.as_ref().is_ok_and(|got| same(got, &expected)) {

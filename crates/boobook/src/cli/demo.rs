@@ -1,7 +1,5 @@
 //! `boobook demo`
 
-use std::fmt::Write as _;
-
 use clap::Args;
 
 use super::serve::ServerArgs;
@@ -37,28 +35,34 @@ impl Demo {
 }
 
 fn welcome(demo: &demo::Demo, url: &str) -> String {
-    let base = format!("$BOOBOOK_URL/v1/teams/{}/databases/{}", demo.team, demo.database);
-    let auth = "-H \"Authorization: Bearer $BOOBOOK_KEY\"";
-    let mut text = String::new();
     let made = if demo.is_new { "is ready" } else { "was made at an earlier start" };
-    let _ = write!(
-        text,
-        "The demo workspace {:?} {made}.\n\n  \
-         export BOOBOOK_URL={url}\n  \
-         export BOOBOOK_KEY={}        # admin\n  \
-         # read-only key: {}\n\n\
-         Ready to paste:\n  \
-         curl {auth} $BOOBOOK_URL/v1/teams\n  \
-         curl {auth} {base}/tables\n  \
-         curl {auth} \"{base}/tables/Contact/records?perPage=2\"\n  \
-         curl {auth} {base}/tables/Contact/records -d '{{\"fields\":{{\"First name\":\"Jane\",\"Last name\":\"Doe\"}}}}'\n  \
-         curl {auth} \"{base}/changes?sinceSq=0&limit=2\"\n  \
-         curl -N {auth} \"{base}/changes?live=T&sinceSq={}\"\n\n\
-         API documentation: {url}/docs\n",
-        demo::TEAM,
-        demo.admin_key,
-        demo.reader_key,
-        demo.seq,
-    );
-    text
+    let demo::Demo { team, database, admin_key, reader_key, sales_key, seq, .. } = demo;
+    let (name, sales) = (demo::TEAM, demo::SALES);
+    let base = format!("$BOOBOOK_URL/v1/teams/{team}/databases/{database}");
+    let curl = "curl -H \"Authorization: Bearer $BOOBOOK_KEY\"";
+    format!(
+        r#"The demo workspace {name:?} {made}.
+
+  export BOOBOOK_URL={url}
+  export BOOBOOK_KEY={admin_key}        # admin
+  # read-only key: {reader_key}
+  # key of the role {sales:?}, which may not see everything: {sales_key}
+
+Ready to paste:
+  {curl} $BOOBOOK_URL/v1/teams
+  {curl} {base}/tables
+  {curl} "{base}/tables/Contact/records?perPage=2"
+  {curl} {base}/tables/Contact/records -d '{{"fields":{{"First name":"Jane","Last name":"Doe"}}}}'
+  {curl} "{base}/changes?sinceSq=0&limit=2"
+  curl -N -H "Authorization: Bearer $BOOBOOK_KEY" "{base}/changes?live=T&sinceSq={seq}"
+
+Scripts of the NX language: the best customers; what is owed; an invoice is paid, and a trigger notes when:
+  {curl} {base}/query -d '{{"query":"(select Customer order by -Turnover limit 3).{{name: Name, turnover: Turnover}}"}}'
+  {curl} {base}/query -d '{{"query":"sum((select Invoice where Overdue).Amount)"}}'
+  {curl} {base}/exec -d '{{"query":"first(select Invoice where not Paid).(Paid := true; {{invoice: Number, amount: Amount}})"}}'
+  boobook query --team {team} --database {database}    # a prompt, with completion; more queries: docs/nx/queries.md
+
+API documentation: {url}/docs
+"#
+    )
 }

@@ -1,5 +1,5 @@
-//! The demo workspace: a small trading company with every field type, links in both directions, German and English
-//! text. Deterministic: the same number of contacts gives the same records.
+//! The demo workspace: a small trading company with every field type, links in both directions, formulas, triggers,
+//! defaults and conditions, German and English text. Deterministic: the same number of contacts gives the same records.
 //!
 //! It is written through the application like any client's data; nothing here knows how records are stored.
 
@@ -12,14 +12,17 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use boobook_app::{App, AppError, NewKey, Refusal, Session, WriteRequest};
 use boobook_http::wire::input::{InputRules, read_records};
-use boobook_model::Principal;
+use boobook_model::{Principal, Schema};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+pub(crate) use tables::SALES;
 
 pub(crate) const TEAM: &str = "boobook demo";
 const DATABASE: &str = "Handelshaus Nord";
 const ADMIN_KEY: &str = "boobook demo";
 const READER_KEY: &str = "boobook demo, read-only";
+const SALES_KEY: &str = "boobook demo, sales";
 /// Written last: where it has records the demo is complete.
 const LAST_TABLE: &str = "Invoice";
 const BATCH_RECORDS: usize = 5_000;
@@ -32,6 +35,8 @@ pub(crate) struct Demo {
     /// The keys are new with each start: only their hashes are kept.
     pub(crate) admin_key: String,
     pub(crate) reader_key: String,
+    /// Of a role for which some of it is not to be seen.
+    pub(crate) sales_key: String,
     /// The database's last change, where a listener starts that does not want to hear all that was before.
     pub(crate) seq: u64,
     /// Whether the workspace was made now, not at an earlier start.
@@ -44,16 +49,17 @@ pub(crate) async fn prepare(app: &App, contacts: usize) -> anyhow::Result<Demo> 
         Some(team) => team.id.clone(),
         None => app.catalogue().create_team(TEAM)?.id,
     };
-    let admin_key = fresh_key(app, &team, ADMIN_KEY, false)?;
-    let reader_key = fresh_key(app, &team, READER_KEY, true)?;
+    let admin_key = fresh_key(app, &team, ADMIN_KEY, "admin", false)?;
+    let reader_key = fresh_key(app, &team, READER_KEY, "editor", true)?;
+    let sales_key = fresh_key(app, &team, SALES_KEY, tables::SALES, false)?;
     let admin = app.authenticate(admin_key.as_bytes())?;
     let (database, is_new) = database(app, &admin, &team, contacts).await?;
     let seq = app.session(&admin, &team, &database).await?.snapshot().sq.0;
-    Ok(Demo { team, database, admin_key, reader_key, seq, is_new })
+    Ok(Demo { team, database, admin_key, reader_key, sales_key, seq, is_new })
 }
 
 /// A new key of that name; earlier ones of the name end.
-fn fresh_key(app: &App, team: &str, name: &str, read_only: bool) -> anyhow::Result<String> {
+fn fresh_key(app: &App, team: &str, name: &str, role: &str, read_only: bool) -> anyhow::Result<String> {
     let named = |k: &&Arc<boobook_app::KeyEntry>| {
         k.name.as_deref() == Some(name) && k.teams.iter().any(|t| t == team)
     };
@@ -62,8 +68,7 @@ fn fresh_key(app: &App, team: &str, name: &str, read_only: bool) -> anyhow::Resu
     for id in earlier {
         app.catalogue().revoke_key(&id)?;
     }
-    let role = Some(if read_only { "editor" } else { "admin" });
-    let new = NewKey { team, role, read_only, name: Some(name), ..NewKey::default() };
+    let new = NewKey { team, role: Some(role), read_only, name: Some(name), ..NewKey::default() };
     Ok(app.catalogue().create_key(&new)?.1)
 }
 
@@ -84,7 +89,9 @@ async fn database(
         // An earlier start was interrupted while it wrote: begin again.
         app.catalogue().delete_database(team, &there.id)?;
     }
-    let made = app.create_database(admin, team, DATABASE, None).await?;
+    let schema =
+        Schema::from_json(json!({"globalCode": tables::GLOBAL_CODE})).context("the demo's schema")?;
+    let made = app.create_database(admin, team, DATABASE, Some(schema)).await?;
     let session = app.session(admin, team, &made.id).await?;
     for table in tables::all() {
         session.create_table(table).await.context("the demo's tables")?;
@@ -122,7 +129,7 @@ async fn write(session: &Session, table: &str, records: &[Value]) -> Result<(), 
 mod tests {
     use std::collections::BTreeSet;
 
-    use boobook_app::{Limits, SystemHost};
+    use boobook_app::{Limits, ScriptRequest, SystemHost};
     use boobook_store::MemStore;
 
     use super::*;
@@ -135,8 +142,8 @@ mod tests {
             .map(|field| field["type"].as_str().unwrap().to_owned())
             .collect();
         for kind in boobook_model::FIELD_KINDS {
-            // 1:N fields come with their other side; formulas come with NX; `url` is another word for `link`.
-            if !matches!(kind.base(), "rev" | "fn" | "url") {
+            // 1:N fields come with their other side; `url` is another word for `link`.
+            if !matches!(kind.base(), "rev" | "url") {
                 assert!(made.contains(kind.base()), "no field of type {} in the demo", kind.base());
             }
         }
@@ -163,6 +170,26 @@ mod tests {
         for access in session.tables(&snapshot) {
             let records = access.table(&snapshot).unwrap();
             assert!(!records.is_empty(), "{} is empty", access.schema.caption);
+        }
+        app.stop();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn scripts_of_the_schema_compile_and_have_run() {
+        let app = App::start(Arc::new(MemStore::default()), Arc::new(SystemHost), Limits::default()).unwrap();
+        let demo = prepare(&app, 40).await.unwrap();
+        let admin = app.authenticate(demo.admin_key.as_bytes()).unwrap();
+        let session = app.session(&admin, TEAM, DATABASE).await.unwrap();
+        assert_eq!(session.problems(&session.snapshot()).unwrap(), []);
+        // Triggers ran while the records were written, and what they keep is what the formulas say.
+        for script in [
+            "cnt(select Customer where cnt(Orders) > 0 and text(Class) != classOf(Turnover))",
+            "cnt(select Order where cnt(Items) > 0 and 'Booked total' != Total)",
+            "cnt(select Invoice where Amount != Order.Total)",
+            "cnt(select Invoice where Paid and 'Paid at' = null)",
+        ] {
+            let request = ScriptRequest { source: script.into(), ..ScriptRequest::default() };
+            assert_eq!(session.query(request).await.unwrap().json, "0", "{script}");
         }
         app.stop();
     }

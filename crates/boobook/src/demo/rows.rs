@@ -130,6 +130,7 @@ fn product(n: usize) -> Value {
         "Name": name,
         "Number": format!("P-{n:04}"),
         "Price": euros(u64::from(cents)),
+        "Cost": euros(u64::from(cents) * dice.between(45, 80) as u64 / 100),
         "Category": category,
         "Lead time": format!("{}:00:00", 24 * dice.between(1, 14)),
         "Available from": date(&mut dice, 2023, 2026),
@@ -165,12 +166,14 @@ fn order_rows(orders: usize, customers: usize, contacts: usize) -> (Vec<Value>, 
         for _ in 0..dice.between(1, 4) {
             let product = dice.below(PRODUCTS.len());
             let (quantity, cents) = (dice.between(1, 6), u64::from(PRODUCTS[product].2));
-            sum += quantity as u64 * cents;
             let mut item =
                 json!({"Order": n, "Product": product + 1, "Quantity": quantity, "Unit price": euros(cents)});
-            if dice.chance(15) {
-                item["Discount"] = json!(5);
+            let discount = if dice.chance(15) { 5 } else { 0 };
+            if discount > 0 {
+                item["Discount"] = json!(discount);
             }
+            // Rounded as the formula `Net` rounds it.
+            sum += (quantity as u64 * cents * (100 - discount) + 50) / 100;
             items.push(json!({ "fields": item }));
         }
         if matches!(status, "geliefert" | "bestätigt") {

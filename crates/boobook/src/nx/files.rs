@@ -16,19 +16,19 @@ use crate::{failure::Failure, out};
 
 /// Formats scripts in place; with `check` it only says which it would change. `-` is standard input.
 pub(crate) fn format(files: &[impl AsRef<Path>], check: bool) -> anyhow::Result<()> {
-    let mut changed = Vec::new();
+    let (mut changed, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
         let file = file.as_ref();
         let source = read(file)?;
         let parsed = parse(&source);
         if let Some(first) = parsed.diagnostics.first() {
-            return Err(Failure::new(
-                format!("{}: {}", file.display(), render(&source, first).trim_end()),
-                "only a script that can be read can be formatted; nothing was changed in this file",
-            ));
+            unreadable.push(format!("{}: {}", file.display(), render(&source, first).trim_end()));
+            continue;
         }
         let mut formatted = print(&parsed.script, Form::Human, &|_| None);
-        formatted.push('\n');
+        if !formatted.is_empty() {
+            formatted.push('\n');
+        }
         if file == Path::new("-") && !check {
             out::line(formatted.trim_end_matches('\n'))?;
         } else if formatted != source {
@@ -44,6 +44,12 @@ pub(crate) fn format(files: &[impl AsRef<Path>], check: bool) -> anyhow::Result<
     let what = if check { "would be formatted" } else { "formatted" };
     for file in &changed {
         out::line(format!("{what}: {file}"))?;
+    }
+    if !unreadable.is_empty() {
+        return Err(Failure::new(
+            unreadable.join("\n\n"),
+            "only a script that can be read can be formatted; nothing was changed in such a file",
+        ));
     }
     if check && !changed.is_empty() {
         return Err(Failure::new(

@@ -38,7 +38,7 @@ pub(crate) enum Place {
     Writes,
     /// It has nothing to do on a server.
     Screen,
-    /// Nowhere yet: it is an error to call it.
+    /// Nowhere, or not yet: it is an error to call it.
     NotYet,
 }
 
@@ -55,7 +55,7 @@ impl Place {
             Self::Outside => "outside",
             Self::Writes => "writes",
             Self::Screen => "screen: no effect on a server",
-            Self::NotYet => "not available on this server yet",
+            Self::NotYet => "not available on this server",
         }
     }
 
@@ -160,101 +160,21 @@ const INTROS: &[(&str, &str)] = &[
         "Scripts that were written for the app call these. On a server nobody looks: they do no harm and give null.",
     ),
     (
-        RECORDS,
-        "The compiler itself knows these: some of their arguments are the name of a table or field, not a value.",
-    ),
-];
-
-const RECORDS: &str = "Records and schema";
-
-/// Functions that the compiler knows without the table: (name, form, place, doc, examples).
-type Known = (&'static str, &'static str, Place, &'static str, &'static [(&'static str, &'static str)]);
-
-const KNOWN: &[Known] = &[
-    (
-        "cached",
-        "(any) → any",
-        Place::Pure,
-        "The value itself. In the app it is kept for display; here nothing needs to be kept.",
-        &[("cached(1 + 2)", "3")],
-    ),
-    (
-        "debugValueInfo",
-        "(any) → text",
-        Place::Pure,
-        "A value as JSON behind its type, as the compiler knows it.",
-        &[("debugValueInfo(\"Ada\")", "\"text(\\\"Ada\\\")\""), ("debugValueInfo([1])", "\"[number]([1])\"")],
-    ),
-    (
-        "duplicate",
-        "(record) → record",
-        Place::Writes,
-        "Makes a copy of a record, with copies of the records that are part of it; answers the copy.",
-        &[],
-    ),
-    ("fieldId", "(field) → text", Place::Pure, "The id of a field: `fieldId(Name)`, `fieldId(x.Name)`.", &[]),
-    (
-        "get",
-        "(record, text) → any",
-        Place::Server,
-        "The field of a record with that name or id: `get(x, \"Name\")` is `x.Name`.",
-        &[],
-    ),
-    (
-        "invalidate",
-        "(record or table) → void",
-        Place::Pure,
-        "Does nothing: there are no caches that a script would have to tell.",
-        &[],
-    ),
-    (
-        "record",
-        "(table, number) → record",
-        Place::Server,
-        "The record with that number, whether it exists or not. The `Id` of one that does not exist is empty.",
-        &[],
-    ),
-    ("records", "(table, [number]) → [record]", Place::Server, "The records with these numbers.", &[]),
-    (
-        "set",
-        "(record, text, any) → void",
-        Place::Writes,
-        "Writes the field of a record with that name or id: `set(x, \"Name\", \"Doe\")` is `x.Name := \"Doe\"`.",
-        &[],
-    ),
-    ("tableId", "(record, table or text) → text", Place::Pure, "The id of a table.", &[]),
-    (
-        "typeof",
-        "(any) → text",
-        Place::Pure,
-        "The type of an expression as the compiler knows it.",
-        &[("typeof(1 + 2)", "\"number\""), ("typeof([\"a\"])", "\"[text]\"")],
+        "Records and schema",
+        "The compiler itself knows most of these: some of their arguments are the name of a table or field, not a value. \
+         The examples are about a table Customers with three people: Sofia Young, Adam Smith, bert Ärger.",
     ),
 ];
 
 /// All functions, a chapter each.
 pub(crate) fn groups() -> Vec<Group> {
     let intro = |heading: &str| INTROS.iter().find(|(of, _)| *of == heading).map_or("", |(_, intro)| *intro);
-    let mut groups: Vec<Group> = GROUPS
-        .iter()
-        .map(|(heading, functions)| Group {
-            heading,
-            intro: intro(heading),
-            entries: functions.iter().map(of_table).collect(),
-        })
-        .collect();
-    let known = KNOWN.iter().map(|&(name, form, place, doc, examples)| Entry {
-        name,
-        aliases: &[],
-        forms: vec![form.to_owned()],
-        place,
-        doc,
-        examples,
-    });
-    let records = Group { heading: RECORDS, intro: intro(RECORDS), entries: known.collect() };
-    let at = groups.iter().position(|group| group.heading == "JSON").unwrap_or(groups.len());
-    groups.insert(at, records);
-    groups
+    let group = |(heading, functions): &(&'static str, &'static [boobook_nx::FunctionDef])| Group {
+        heading,
+        intro: intro(heading),
+        entries: functions.iter().map(of_table).collect(),
+    };
+    GROUPS.iter().map(group).collect()
 }
 
 fn of_table(def: &boobook_nx::FunctionDef) -> Entry {
@@ -290,10 +210,7 @@ fn form(signature: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use boobook_model::Schema;
-    use boobook_nx::{Library, functions::function};
+    use boobook_nx::functions::function;
 
     use super::*;
 
@@ -316,37 +233,10 @@ mod tests {
         validateXML waitForSync week weekday weekdayIndex weekdayName workdays year yearmonth yearquarter yearweek \
         lpad userLang reverse typeof eval debugValueInfo debug records";
 
-    /// Names of the list that the language here does not have. It must only become shorter.
-    const MISSING: &[&str] = &[];
-
     #[test]
     fn every_name_of_ninox_is_there() {
-        let known = |name: &str| function(name).is_some() || KNOWN.iter().any(|known| known.0 == name);
-        let lost: Vec<&str> =
-            NAMES.split_whitespace().filter(|name| !known(name) && !MISSING.contains(name)).collect();
+        let lost: Vec<&str> = NAMES.split_whitespace().filter(|name| function(name).is_none()).collect();
         assert!(lost.is_empty(), "not in the table of functions: {}", lost.join(", "));
-        for name in MISSING {
-            assert!(!known(name), "{name} is there now: take it from MISSING");
-        }
-    }
-
-    #[test]
-    fn what_the_compiler_knows_it_knows() {
-        let schema = r#"{"types": {"A": {"caption": "Customer", "fields": {"A": {"base": "string", "caption": "Name"}}}}}"#;
-        let schema = Schema::from_json(serde_json::from_str(schema).unwrap()).unwrap();
-        let library = Library::compile(Arc::new(schema));
-        for (name, ..) in KNOWN {
-            assert!(function(name).is_none(), "{name} is in the table now: take it from KNOWN");
-            let call = match *name {
-                "record" | "records" => format!("{name}(Customer, 1)"),
-                "get" => "get(first(select Customer), \"Name\")".into(),
-                "set" => "set(first(select Customer), \"Name\", \"Doe\")".into(),
-                "fieldId" => "fieldId(first(select Customer).Name)".into(),
-                name => format!("{name}(first(select Customer))"),
-            };
-            let checked = library.script(&call, None);
-            assert!(checked.is_sound(), "{call}: {:?}", checked.diagnostics);
-        }
     }
 
     #[test]

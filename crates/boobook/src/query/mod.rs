@@ -105,9 +105,14 @@ fn said(source: &str, problem: &ScriptProblem) -> String {
         source.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
     let in_line: usize =
         source[before..].chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
-    let at = (before + in_line) as u32;
-    let diagnostic =
-        Diagnostic::error(codes::UNEXPECTED_TOKEN, Span { start: at, end: at + 1 }, &*problem.message);
+    let start = before + in_line;
+    let rest = source.get(start..).unwrap_or_default();
+    // The server says where it begins; people see better what it is.
+    let quoted = rest.strip_prefix('\'').and_then(|inner| Some(inner.find('\'')? + 2));
+    let plain = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+    let word: usize = quoted.unwrap_or(plain);
+    let span = Span { start: start as u32, end: (start + word.max(1)) as u32 };
+    let diagnostic = Diagnostic::error(codes::UNEXPECTED_TOKEN, span, &*problem.message);
     let shown = render(source, &diagnostic);
     // The code is not known here; the message is.
     let rest = shown.split_once('\n').map_or("", |(_, rest)| rest);
@@ -115,10 +120,18 @@ fn said(source: &str, problem: &ScriptProblem) -> String {
 }
 
 fn hint(problem: &ScriptProblem, may_write: bool) -> &'static str {
+    let begins = |with: &[&str]| with.iter().any(|with| problem.message.starts_with(with));
     if !may_write && problem.message.contains("/query only reads") {
-        return "run it with --exec, as one transaction";
+        "run it with --exec, or after `.exec on` at the prompt, as one transaction"
+    } else if begins(&["Function is not defined"]) {
+        "`.help NAME`, at the prompt, and `boobook nx functions NAME` show how a function is called"
+    } else if begins(&["Field not found", "Name not found", "Table not found"]) {
+        "`.tables` and `.fields TABLE`, at the prompt, show what there is"
+    } else if may_write {
+        "nothing was written: a script is one transaction"
+    } else {
+        "the language by example is in conformance/nx, worked queries are in docs/nx/queries.md"
     }
-    "`boobook nx functions NAME` shows how a function is called"
 }
 
 #[cfg(test)]
@@ -128,11 +141,13 @@ mod tests {
     #[test]
     fn a_mistake_is_shown_in_its_line() {
         let problem =
-            ScriptProblem { message: "Field not found: Ort".into(), line: Some(2), column: Some(4) };
+            ScriptProblem { message: "Field not found: Ort".into(), line: Some(2), column: Some(5) };
         assert_eq!(
             said("let ä := 1;\n\"ö\" Ort", &problem),
-            "Field not found: Ort\n --> line 2, column 4\n  |\n2 | \"ö\" Ort\n  |    ^"
+            "Field not found: Ort\n --> line 2, column 5\n  |\n2 | \"ö\" Ort\n  |     ^^^"
         );
+        let quoted = ScriptProblem { column: Some(3), line: Some(1), ..problem };
+        assert!(said("c.'Größe m'", &quoted).ends_with("\n1 | c.'Größe m'\n  |   ^^^^^^^^^"));
         let nowhere = ScriptProblem { message: "too large".into(), line: None, column: None };
         assert_eq!(said("1", &nowhere), "too large");
     }

@@ -32,7 +32,7 @@ const HISTORY_MAX: usize = 10_000;
 
 /// Reads scripts until there are no more.
 pub(super) fn run(client: &Client, order: &Order<'_>) -> anyhow::Result<()> {
-    let tables = client.tables()?;
+    let tables = client.tables_and_formulas()?;
     let mut may_write = order.may_write;
     let mut editor = editor(&tables);
     out::note(format!("{} of {} at {}. `.help` helps.", order.database, order.team, order.url));
@@ -67,12 +67,12 @@ fn answer(command: &Command<'_>, tables: &[Table]) -> String {
         Command::Tables => {
             let row =
                 |table: &Table| vec![table.id.clone(), table.name.clone(), table.fields.len().to_string()];
-            out::format_table(&["id", "name", "fields"], &tables.iter().map(row).collect::<Vec<_>>())
+            out::format_table(&["ID", "NAME", "FIELDS"], &tables.iter().map(row).collect::<Vec<_>>())
         }
         Command::Fields(name) => match tables.iter().find(|table| table.name == name || table.id == name) {
             Some(table) => {
                 let row = |field: &crate::client::Field| vec![field.name.clone(), field.base.clone()];
-                out::format_table(&["name", "type"], &table.fields.iter().map(row).collect::<Vec<_>>())
+                out::format_table(&["NAME", "TYPE"], &table.fields.iter().map(row).collect::<Vec<_>>())
             }
             None => match suggest(name, tables.iter().map(|table| &*table.name)) {
                 Some(near) => format!("there is no table {name:?}; did you mean {near:?}?"),

@@ -269,8 +269,12 @@ impl Parser<'_> {
             return name;
         }
         let word = self.text();
-        let hint = TokenKind::reserved(word)
-            .map(|_| format!("`{word}` is a keyword; as a name it is written '{word}'"));
+        let hint = if self.kind() == TokenKind::Text {
+            Some("a name stands without quotes or in single ones: 'First Name'".to_owned())
+        } else {
+            TokenKind::reserved(word)
+                .map(|_| format!("`{word}` is a keyword; as a name it is written '{word}'"))
+        };
         let message = format!("expected a name {what}, found {}", self.found());
         self.report_with(codes::EXPECTED_NAME, self.span(), message, hint.as_deref());
         Name { span: Span::at(self.passed()), ..Name::default() }

@@ -87,7 +87,8 @@ impl Parser<'_> {
             self.comments_within(&mut statements);
             if self.kind() != TokenKind::Semicolon && !self.at_block_end() {
                 let message = format!("expected `;` between two statements, found {}", self.found());
-                self.report(codes::EXPECTED_SEPARATOR, message);
+                let hint = self.separator_hint();
+                self.report_with(codes::EXPECTED_SEPARATOR, self.span(), message, hint.as_deref());
             }
         }
         while let Some(opening) = opened.pop() {
@@ -95,6 +96,28 @@ impl Parser<'_> {
         }
         self.comments_at_end(&mut statements);
         finished(Block { statements, span: self.span_from(start) })
+    }
+
+    /// What somebody who knows other languages may have meant by the words where a `;` is missing.
+    fn separator_hint(&self) -> Option<String> {
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at]);
+        let before =
+            before.filter(|token| token.kind == TokenKind::Name).map(|token| token.span.text(self.source));
+        let here = (self.kind() == TokenKind::Name).then(|| self.text());
+        for word in before.into_iter().chain(here) {
+            let lower = word.to_lowercase();
+            if lower != word && TokenKind::reserved(&lower).is_some() {
+                return Some(format!("keywords are in lower case: `{lower}`"));
+            }
+        }
+        match (before, here, self.kind()) {
+            (Some("return"), ..) => {
+                Some("there is no `return`: the last statement of a block is its value".into())
+            }
+            (_, Some("asc"), _) => Some("`order by` goes upwards by itself; `desc` turns it round".into()),
+            (_, _, TokenKind::Where) => Some("`where` stands right behind the table".into()),
+            _ => None,
+        }
     }
 
     /// Whether the parenthesis here holds all that follows in this block, so that it needs no block of its own.

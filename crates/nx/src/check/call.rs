@@ -28,7 +28,8 @@ impl Checker<'_> {
         let Some(def) = functions::function(&name.text) else {
             let known = functions::all().map(|def| def.name);
             let user = self.functions.iter().map(|function| &*function.name);
-            let hint = suggest(&name.text, known.chain(user)).map(|near| format!("did you mean {near}?"));
+            let near = || suggest(&name.text, known.chain(user)).map(|near| format!("did you mean {near}?"));
+            let hint = functions::foreign(&name.text).map(str::to_owned).or_else(near);
             return self.error_with_hint(
                 codes::UNKNOWN_FUNCTION,
                 name.span,
@@ -57,12 +58,11 @@ impl Checker<'_> {
         let best = fitting.iter().position(|(_, signature)| signature.fits_well(&types)).unwrap_or(0);
         if fitting.is_empty() {
             let given: Vec<String> = types.iter().map(|&ty| self.type_name(ty)).collect();
-            let forms: Vec<String> = def.overloads.iter().map(|o| form(def.name, o.signature)).collect();
             return self.error_with_hint(
                 codes::UNKNOWN_FUNCTION,
                 span,
                 format!("Function is not defined: {}({})", def.name, given.join(", ")),
-                Some(format!("it is {}", forms.join(" or "))),
+                Some(forms_hint(def, &types)),
             );
         }
         let (overload, signature) = fitting.swap_remove(best);
@@ -220,6 +220,21 @@ impl Checker<'_> {
             }
             ("tableId", [of]) => self.table_id(of, span),
             ("fieldId", [of]) => self.field_id(of, span),
+            ("fieldId", [of, name]) => {
+                let name = constant_text(name)?;
+                let of = self.expr(of);
+                let field = self.member(of, &name, span);
+                self.id_of(&field, span)
+            }
+            ("setItem" | "removeItem", [Ast { kind: ExprKind::Name(of), .. }, ..]) => {
+                let (local, ty) = self.variable(&of.text).filter(|(_, ty)| ty.is_any() || ty.is_array)?;
+                let def = functions::function(name)?;
+                let arguments = arguments.iter().map(|argument| self.expr(argument)).collect();
+                let changed = self.call_built_in(def, arguments, span);
+                // The variable has the change, too: Ninox scripts are written for either (§9-14).
+                let changed = self.converted(changed, ty);
+                expr(Kind::SetLocal(local, Box::new(changed)), ty, span)
+            }
             ("typeof", [of]) => {
                 let of = self.expr(of);
                 let name = self.type_name(of.ty);
@@ -268,11 +283,16 @@ impl Checker<'_> {
 
     fn field_id(&mut self, of: &Ast, span: Span) -> Expr {
         let of = self.expr(of);
-        match of.kind {
+        self.id_of(&of, span)
+    }
+
+    fn id_of(&mut self, field: &Expr, span: Span) -> Expr {
+        match &field.kind {
             Kind::Field(_, at) | Kind::Formula(_, at) => {
-                let id = super::field_id(self.scope.schema, at).map(|id| Value::text(id.to_string()));
+                let id = super::field_id(self.scope.schema, *at).map(|id| Value::text(id.to_string()));
                 expr(Kind::Constant(id.unwrap_or_default()), Type::TEXT, span)
             }
+            Kind::Broken(_) => expr(Kind::Broken("there is no such field".into()), Type::ANY, span),
             _ => self.error(codes::TYPE_MISMATCH, span, "fieldId takes a field"),
         }
     }
@@ -289,6 +309,20 @@ fn constant_text(ast: &Ast) -> Option<Name> {
         ExprKind::Text(text) => Some(Name { text: text.clone(), span: ast.span, quoted: true }),
         _ => None,
     }
+}
+
+/// How a function is called; of each item, where that is what was meant.
+fn forms_hint(def: &FunctionDef, given: &[Type]) -> String {
+    let forms: Vec<String> = def.overloads.iter().map(|o| form(def.name, o.signature)).collect();
+    let mut hint = format!("it is {}", forms.join(" or "));
+    if let Some((first, rest)) = given.split_first().filter(|(first, _)| first.is_array) {
+        let of_item: Vec<Type> = std::iter::once(first.item()).chain(rest.iter().copied()).collect();
+        if def.overloads.iter().any(|overload| Signature::parse(overload.signature).fits(&of_item)) {
+            let more = if rest.is_empty() { "" } else { ", …" };
+            hint.push_str(&format!("; of each item: `x.{}(this{more})`", def.name));
+        }
+    }
+    hint
 }
 
 /// `lpad(text, number, text?)`

@@ -8,7 +8,7 @@ use boobook_nx_syntax::{Form, Span, ast::Name, suggest};
 
 use super::{Checker, ContextOf, codes, expr};
 use crate::{
-    Base, Effect, Type, Value,
+    Base, Effect, Type, Value, functions,
     ir::{Expr, FieldAt, Kind, SystemField},
     names,
 };
@@ -121,8 +121,14 @@ impl Checker<'_> {
                     .map(|field| field.caption.clone()),
             )
             .collect();
-        let hint = suggest(&name.text, known.iter().map(String::as_str))
-            .map(|near| format!("did you mean {near:?}?"));
+        let near = suggest(&name.text, known.iter().map(String::as_str));
+        let is_function = functions::function(&name.text).is_some()
+            || self.functions.iter().any(|function| *function.name == *name.text);
+        let hint = if is_function {
+            Some(format!("a function is called with parentheses: {}()", name.text))
+        } else {
+            near.map(|near| format!("did you mean {near:?}?"))
+        };
         self.error_with_hint(codes::UNKNOWN_NAME, span, message, hint)
     }
 
@@ -153,7 +159,7 @@ impl Checker<'_> {
                 }
                 _ => {
                     let of = self.type_name(object.ty);
-                    self.error(codes::UNKNOWN_FIELD, span, format!("a {of} has no field {}", name.text))
+                    self.error(codes::UNKNOWN_FIELD, name.span, format!("a {of} has no field {}", name.text))
                 }
             };
         };
@@ -169,7 +175,7 @@ impl Checker<'_> {
                 );
                 let hint = near.map(|near| format!("did you mean {near:?}?"));
                 let message = format!("Field not found: {} (in table {caption})", name.text);
-                self.error_with_hint(codes::UNKNOWN_FIELD, span, message, hint)
+                self.error_with_hint(codes::UNKNOWN_FIELD, name.span, message, hint)
             }
         }
     }

@@ -103,13 +103,14 @@ impl Checker<'_> {
 
     fn arithmetic(&mut self, operator: Operator, left: Expr, right: Expr, span: Span) -> Expr {
         let Some(ty) = arithmetic::result_type(operator, left.ty, right.ty) else {
-            let (left, right) = (self.type_name(left.ty), self.type_name(right.ty));
             let sign = operator.symbol();
-            return self.error(
-                codes::TYPE_MISMATCH,
-                span,
-                format!("`{sign}` is not defined for {left} and {right}"),
-            );
+            let of_items = arithmetic::result_type(operator, left.ty.item(), right.ty.item());
+            let hint = of_items
+                .filter(|_| left.ty.is_array != right.ty.is_array)
+                .map(|_| format!("of each item: `x.(this {sign} …)`"));
+            let (left, right) = (self.type_name(left.ty), self.type_name(right.ty));
+            let message = format!("`{sign}` is not defined for {left} and {right}");
+            return self.error_with_hint(codes::TYPE_MISMATCH, span, message, hint);
         };
         let is_text = matches!(ty, Type { base: Base::Text(_), is_array: false });
         let (left, right) = if operator == Operator::Add && is_text {

@@ -179,8 +179,12 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     FunctionDef::new(
         "removeItem",
         &[Overload::nullable("any, scalar -> any", |cx, a| remove_item(cx, &a[0], &a[1]))],
-        "An object without a key, or an array without the item at a place.",
-        &[("removeItem({a:1,b:2},\"a\")", "{\"b\":2}"), ("removeItem([1,2,3],1)", "[1,3]")],
+        "An object without a key, or an array without the item at a place. A variable that is given is changed, too.",
+        &[
+            ("removeItem({a:1,b:2},\"a\")", "{\"b\":2}"),
+            ("removeItem([1,2,3],1)", "[1,3]"),
+            ("let o := {a:1,b:2}; removeItem(o,\"a\"); o", "{\"b\":2}"),
+        ],
     ),
     FunctionDef::new(
         "reverse",
@@ -202,11 +206,12 @@ pub const FUNCTIONS: &[FunctionDef] = &[
     FunctionDef::new(
         "setItem",
         &[Overload::nullable("any, scalar, any -> any", |cx, a| set_item(cx, &a[0], &a[1], &a[2]))],
-        "An object with a key set, or an array with the item at a place replaced. What is given stays as it is.",
+        "An object with a key set, or an array with the item at a place replaced. A variable that is given is changed, too.",
         &[
             ("setItem({a:1},\"b\",2)", "{\"a\":1,\"b\":2}"),
             ("setItem([1,2],0,9)", "[9,2]"),
             ("setItem([1],2,9)", "[1,null,9]"),
+            ("let o := {}; setItem(o,\"a\",1); o", "{\"a\":1}"),
         ],
     ),
     FunctionDef::new(
