@@ -236,7 +236,7 @@ fn run_one(
         Err(error) => return Ok(Err(transaction.explain(error))),
     };
     // Nothing comes between the run and this; were it otherwise, the caller runs the batch again.
-    let applied = head.apply(writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
+    let applied = head.apply(&writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
     let at_ms = head.snapshot().clock_ms;
     batch.add(head, &applied, actor.as_str(), at_ms);
     batch.put_off(transaction, head);

@@ -93,7 +93,7 @@ fn check(data: &[u8], choices: &[u8], records_max: usize, is_flat: bool) {
     let mut tx = head.begin(actor(), NOW_MS);
     world.fill(&mut tx, &|_| true);
     let writes = tx.finish().unwrap();
-    head.apply(writes).unwrap();
+    head.apply(&writes).unwrap();
     let snapshot = head.publish();
     let rights = accesses(&snapshot.schema);
     let got = run(&mut Reader::new(&snapshot, &rights, runner(), &host), &source);
@@ -104,7 +104,7 @@ fn check(data: &[u8], choices: &[u8], records_max: usize, is_flat: bool) {
     let mut tx = head.begin(actor(), NOW_MS);
     world.fill(&mut tx, &|number| number <= half);
     let writes = tx.finish().unwrap();
-    head.apply(writes).unwrap();
+    head.apply(&writes).unwrap();
     let mut tx = head.begin(actor(), NOW_MS);
     world.fill(&mut tx, &|number| number > half);
     world.settle(&mut tx, half);
