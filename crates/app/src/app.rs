@@ -15,7 +15,7 @@ use crate::{
     AppError, Catalogue, DatabaseState, Host, Limits, Outside, Session, catalogue,
     limits::CATALOGUE_POLL,
     registry::Registry,
-    script::{ScriptThreads, resumed},
+    script::{MailCounters, MailCounts, ScriptThreads, resume},
     writer::WriterPool,
 };
 
@@ -33,11 +33,15 @@ pub(crate) struct Inner {
     pool: Arc<WriterPool>,
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
+    pub(crate) mail: MailCounters,
     looked_at_ms: AtomicI64,
 }
 
 /// Requests that name what is not there make the catalogue be read again at most this often.
 const LOOK_AGAIN_AFTER_MS: i64 = 20;
+
+/// Transactions that run apart at a time, at least: most of them only wait for the web.
+const APART_THREADS: usize = 8;
 
 /// A team or database as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -56,10 +60,13 @@ impl App {
         catalogue.finish_deletions()?;
         let limits = Arc::new(limits);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
-        let pool = WriterPool::start(threads, Arc::clone(&host))
+        let waiting_max = limits.script.waiting_max;
+        let no_scripts = |e| AppError::Unavailable(format!("script threads cannot start: {e}"));
+        let apart =
+            ScriptThreads::start("apart", APART_THREADS.max(threads), waiting_max).map_err(no_scripts)?;
+        let pool = WriterPool::start(threads, Arc::clone(&host), apart)
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
-        let scripts = ScriptThreads::start(threads, limits.script.waiting_max)
-            .map_err(|e| AppError::Unavailable(format!("script threads cannot start: {e}")))?;
+        let scripts = ScriptThreads::start("script", threads, waiting_max).map_err(no_scripts)?;
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -70,6 +77,7 @@ impl App {
                 pool,
                 scripts,
                 outside: OnceLock::new(),
+                mail: MailCounters::default(),
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
@@ -99,6 +107,11 @@ impl App {
     /// Number of databases that could not be opened when they were asked for last.
     pub fn unreadable(&self) -> usize {
         self.inner.registry.unreadable()
+    }
+
+    /// What became of messages of `sendEmail()`.
+    pub fn mails(&self) -> MailCounts {
+        self.inner.mail.read()
     }
 
     /// Who a bearer key belongs to, as far as this process knows.
@@ -213,8 +226,7 @@ impl App {
             None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
         for (id, body) in database.found_put_off() {
-            let work = resumed(&self.inner, &database, &principal.user, id, &body);
-            database.submit_own(work);
+            resume(&self.inner, &database, &principal.user, id, body);
         }
         Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
     }
@@ -248,6 +260,9 @@ impl App {
                 inner.catalogue.refresh()?;
                 if round.is_multiple_of(4) {
                     inner.registry.maintain();
+                    for (database, work) in inner.registry.due() {
+                        resume(&inner, &database, &work.by, work.id, work.body);
+                    }
                 }
                 Ok(())
             });

@@ -18,7 +18,7 @@ use boobook_nx::{Context, Library, Locale, RunLimits, User, json};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::{Accesses, Runner, overlay::Overlay, snapshot::Reader};
+use super::{Accesses, Recording, Runner, overlay::Overlay, snapshot::Reader};
 use crate::SystemHost;
 use boobook_model::Role;
 use draw::Draw;
@@ -109,7 +109,7 @@ fn check(data: &[u8], choices: &[u8], records_max: usize, is_flat: bool) {
     world.fill(&mut tx, &|number| number > half);
     world.settle(&mut tx, half);
     let (rights, runner) = (accesses(tx.schema()), runner());
-    let got = run(&mut Overlay::new(&mut tx, &rights, &runner, &host), &source);
+    let got = run(&mut Overlay::new(&mut tx, &rights, &runner, &host, &Recording::default()), &source);
     assert!(got.as_ref().is_ok_and(|got| same(got, &expected)), "{}", tell("transaction", &got));
 }
 
