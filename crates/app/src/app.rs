@@ -17,7 +17,7 @@ use crate::{
     files::{COLLECT_EVERY, Files, from_blob},
     limits::CATALOGUE_POLL,
     registry::Registry,
-    script::{ScriptThreads, resumed},
+    script::{MailCounters, MailCounts, ScriptThreads, resume},
     writer::WriterPool,
 };
 
@@ -36,11 +36,15 @@ pub(crate) struct Inner {
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
     pub(crate) files: OnceLock<Files>,
+    pub(crate) mail: MailCounters,
     looked_at_ms: AtomicI64,
 }
 
 /// Requests that name what is not there make the catalogue be read again at most this often.
 const LOOK_AGAIN_AFTER_MS: i64 = 20;
+
+/// Transactions that run apart at a time, at least: most of them only wait for the web.
+const APART_THREADS: usize = 8;
 
 /// A team or database as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -58,10 +62,13 @@ impl App {
         catalogue.drop_unfinished()?;
         let limits = Arc::new(limits);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
-        let pool = WriterPool::start(threads, Arc::clone(&host))
+        let waiting_max = limits.script.waiting_max;
+        let no_scripts = |e| AppError::Unavailable(format!("script threads cannot start: {e}"));
+        let apart =
+            ScriptThreads::start("apart", APART_THREADS.max(threads), waiting_max).map_err(no_scripts)?;
+        let pool = WriterPool::start(threads, Arc::clone(&host), apart)
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
-        let scripts = ScriptThreads::start(threads, limits.script.waiting_max)
-            .map_err(|e| AppError::Unavailable(format!("script threads cannot start: {e}")))?;
+        let scripts = ScriptThreads::start("script", threads, waiting_max).map_err(no_scripts)?;
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -73,6 +80,7 @@ impl App {
                 scripts,
                 outside: OnceLock::new(),
                 files: OnceLock::new(),
+                mail: MailCounters::default(),
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
@@ -108,6 +116,11 @@ impl App {
     /// Number of databases that could not be opened when they were asked for last.
     pub fn unreadable(&self) -> usize {
         self.inner.registry.unreadable()
+    }
+
+    /// What became of messages of `sendEmail()`.
+    pub fn mails(&self) -> MailCounts {
+        self.inner.mail.read()
     }
 
     /// Who a bearer key belongs to, as far as this process knows.
@@ -281,8 +294,7 @@ impl App {
             None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
         for (id, body) in database.found_put_off() {
-            let work = resumed(&self.inner, &database, &principal.user, id, &body);
-            database.submit_own(work);
+            resume(&self.inner, &database, &principal.user, id, body);
         }
         Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
     }
@@ -316,6 +328,9 @@ impl App {
                 inner.catalogue.refresh()?;
                 if round.is_multiple_of(4) {
                     inner.registry.maintain();
+                    for (database, work) in inner.registry.due() {
+                        resume(&inner, &database, &work.by, work.id, work.body);
+                    }
                 }
                 Ok(())
             });

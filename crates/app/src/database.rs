@@ -14,12 +14,14 @@ use boobook_model::{DatabaseId, RecordId, Schema, Sq, TableId};
 use boobook_nx::Library;
 use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, codec};
 use parking_lot::Mutex;
+use rustc_hash::FxHashSet;
 use tokio::sync::watch;
 
 use crate::{
     AppError, Limits,
+    apart::Task,
     error::from_store,
-    script::{CompiledScripts, Memos},
+    script::{CompiledScripts, Memos, Parked},
     transaction::Transaction,
     writer::WriterPool,
 };
@@ -45,8 +47,12 @@ pub struct Database {
     heap_bytes: AtomicUsize,
     /// Work put off that was found when it was opened, until somebody takes it.
     found_put_off: Mutex<Vec<(u128, Vec<u8>)>>,
+    /// Work put off until a time that is still to come.
+    parked: Mutex<Vec<Parked>>,
     /// Work put off that waits until the store takes something again.
     stalled: Mutex<Vec<Box<dyn Transaction>>>,
+    /// Idempotency keys of transactions that run apart.
+    pub(crate) keys_apart: Mutex<FxHashSet<Vec<u8>>>,
     /// Scripts of requests.
     pub(crate) scripts: CompiledScripts,
     /// Results of formulas.
@@ -57,7 +63,7 @@ pub struct Database {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Box<dyn Transaction>>,
+    waiting: VecDeque<Task>,
     bytes: usize,
     /// Whether the pool knows of this database (so that it is handed to one thread at a time).
     scheduled: bool,
@@ -106,7 +112,9 @@ impl Database {
             expiry_looked_at_ms: AtomicI64::new(NEVER_MS),
             heap_bytes: AtomicUsize::new(heap_bytes),
             found_put_off: Mutex::new(found_put_off),
+            parked: Mutex::default(),
             stalled: Mutex::default(),
+            keys_apart: Mutex::default(),
             scripts: CompiledScripts::default(),
             memos,
             library: Mutex::default(),
@@ -148,6 +156,16 @@ impl Database {
         self.poisoned.load(Ordering::Acquire)
     }
 
+    /// Refuses to write where it is not known what is stored.
+    pub(crate) fn require_sound(&self) -> Result<(), AppError> {
+        if !self.is_poisoned() {
+            return Ok(());
+        }
+        Err(AppError::Unavailable(
+            "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
+        ))
+    }
+
     /// The compiled scripts of a schema version. Compiling takes milliseconds, so that who comes second waits for it.
     pub(crate) fn library(&self, schema: &Arc<Schema>) -> Arc<Library> {
         let mut library = self.library.lock();
@@ -181,12 +199,7 @@ impl Database {
 
     /// Hands a transaction to the writer. It is answered through its own channel.
     pub(crate) fn submit(self: &Arc<Self>, transaction: Box<dyn Transaction>) -> Result<(), AppError> {
-        if self.is_poisoned() {
-            return Err(AppError::Unavailable(
-                "the outcome of an earlier write to this database is not known yet; try again in a moment"
-                    .into(),
-            ));
-        }
+        self.require_sound()?;
         {
             let queue = self.queue.lock();
             let size = transaction.size_bytes();
@@ -202,10 +215,19 @@ impl Database {
 
     /// Hands a transaction of the server's own to the writer, however many wait.
     pub(crate) fn submit_own(self: &Arc<Self>, transaction: Box<dyn Transaction>) {
+        self.enqueue(Task::new(transaction), VecDeque::push_back);
+    }
+
+    /// Hands a transaction back to the writer, before those that came later.
+    pub(crate) fn submit_again(self: &Arc<Self>, task: Task) {
+        self.enqueue(task, VecDeque::push_front);
+    }
+
+    fn enqueue(self: &Arc<Self>, task: Task, push: fn(&mut VecDeque<Task>, Task)) {
         let schedule = {
             let mut queue = self.queue.lock();
-            queue.bytes += transaction.size_bytes();
-            queue.waiting.push_back(transaction);
+            queue.bytes += task.transaction.size_bytes();
+            push(&mut queue.waiting, task);
             !std::mem::replace(&mut queue.scheduled, true)
         };
         if schedule {
@@ -223,18 +245,28 @@ impl Database {
         std::mem::take(&mut self.stalled.lock())
     }
 
+    /// Keeps work until its time.
+    pub(crate) fn park(&self, work: impl IntoIterator<Item = Parked>) {
+        self.parked.lock().extend(work);
+    }
+
+    /// The work whose time has come.
+    pub(crate) fn due(&self, now_ms: i64) -> Vec<Parked> {
+        self.parked.lock().extract_if(.., |work| work.at_ms <= now_ms).collect()
+    }
+
     /// Work put off that was found when the database was opened; the first who asks gets it.
     pub(crate) fn found_put_off(&self) -> Vec<(u128, Vec<u8>)> {
         std::mem::take(&mut self.found_put_off.lock())
     }
 
     /// The next group: at most the batch limits, one alone if it is larger than they allow.
-    pub(crate) fn take_batch(&self) -> Vec<Box<dyn Transaction>> {
+    pub(crate) fn take_batch(&self) -> Vec<Task> {
         let mut queue = self.queue.lock();
         let mut batch = Vec::with_capacity(queue.waiting.len().min(self.limits.batch_transactions_max));
         let mut bytes = 0;
         while let Some(next) = queue.waiting.front() {
-            let size = next.size_bytes();
+            let size = next.transaction.size_bytes();
             let full = batch.len() >= self.limits.batch_transactions_max
                 || bytes + size > self.limits.batch_bytes_max;
             if full && !batch.is_empty() {

@@ -7,7 +7,7 @@
 //! * [`App`]: authentication, teams, databases; [`App::session`] is the way into one.
 //! * [`Session`]: one caller in one database; all rights are asked here.
 //! * [`Database`]: an open database; readers take its snapshot without a lock, writers queue.
-//! * `writer`: group commit. `registry`: single-flight opening and eviction. `catalogue`: teams, users, keys.
+//! * `writer`: group commit. `apart`: transactions that would hold it up. `registry`: single-flight opening and eviction. `catalogue`: teams, users, keys.
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -23,6 +23,7 @@
 //! ```
 
 mod access;
+mod apart;
 mod app;
 mod catalogue;
 mod database;
@@ -58,7 +59,7 @@ pub use schema::{DocumentKind, Documents, Edited, keep_scripts};
 #[cfg(any(test, feature = "oracle"))]
 pub use script::check_nx_diff;
 pub use script::{
-    Computed, Formulas, HttpAnswer, HttpRequest, Mail, Outside, ScriptAnswer, ScriptError, ScriptLimits,
-    ScriptProblem, ScriptRequest,
+    Computed, Formulas, HttpAnswer, HttpRequest, Mail, MailCounts, Outside, ScriptAnswer, ScriptError,
+    ScriptLimits, ScriptProblem, ScriptRequest, Undelivered,
 };
 pub use session::{Changes, RecordChange, Session};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
 use boobook_model::{RecordId, Role, Schema, Sq, TableId, UserId, Value};
-use boobook_nx::{FieldAtKey, Right};
+use boobook_nx::{FieldAtKey, PutOff, Right};
 use boobook_store::Idempotency;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::{
     AppError, Computed, Limits, TableAccess,
     access::table_access,
-    script::{Behalf, Deferred, Written, deferred},
+    script::{Behalf, Deferred, Recording, Written, deferred},
     transaction::Transaction,
 };
 
@@ -81,8 +81,9 @@ pub(crate) struct RecordsTransaction {
     role: Role,
     read_only: bool,
     behalf: Behalf,
+    recording: Recording,
     /// Work that triggers put off.
-    deferred: Vec<Deferred>,
+    put_off: Vec<PutOff>,
     idempotency: Option<(Vec<u8>, [u8; 32])>,
     /// What the inputs were read against, and they.
     prepared: (Arc<Schema>, TableAccess, RecordInputs),
@@ -128,7 +129,8 @@ impl RecordsTransaction {
             role,
             read_only,
             behalf,
-            deferred: Vec::new(),
+            recording: Recording::default(),
+            put_off: Vec::new(),
             idempotency,
             prepared,
             rids: Vec::new(),
@@ -272,6 +274,10 @@ impl Transaction for RecordsTransaction {
         self.idempotency.as_ref().map(|(key, hash)| (key.as_slice(), *hash))
     }
 
+    fn recording(&mut self) -> Option<&mut Recording> {
+        Some(&mut self.recording)
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
         if !Arc::ptr_eq(&self.prepared.0, tx.schema()) {
             // The schema changed between reading the request and its turn: names may mean something else now.
@@ -285,7 +291,7 @@ impl Transaction for RecordsTransaction {
         let hides_records = self.behalf.hides_records(tx, table);
         if has_rights || hides_records {
             let asked = asked_before(tx, table, &self.prepared.2.records, hides_records);
-            self.behalf.require(tx, table, &asked)?;
+            self.behalf.require(tx, &self.recording, table, &asked)?;
         }
         let has_defaults = self.behalf.has_defaults(tx, table);
         let mut made: Vec<(RecordId, Vec<u16>)> = Vec::new();
@@ -305,22 +311,21 @@ impl Transaction for RecordsTransaction {
             self.rids.push(rid);
         }
         if has_defaults && !made.is_empty() {
-            self.behalf.set_defaults(tx, table, &made)?;
+            self.behalf.set_defaults(tx, &self.recording, table, &made)?;
         }
         if has_rights && !made.is_empty() {
             let asked: Vec<_> = made.iter().map(|(rid, _)| (Right::Create(table), *rid)).collect();
-            self.behalf.require(tx, table, &asked)?;
+            self.behalf.require(tx, &self.recording, table, &asked)?;
         }
-        self.deferred.clear();
+        self.put_off.clear();
         if !written.is_empty() {
-            let put_off = self.behalf.set_off(tx, self.prepared.1.id(), &written)?;
-            self.deferred = deferred(&self.behalf, put_off);
+            self.put_off = self.behalf.set_off(tx, &self.recording, table, &written)?;
         }
         Ok(())
     }
 
     fn put_off(&mut self) -> Vec<Deferred> {
-        std::mem::take(&mut self.deferred)
+        deferred(&self.behalf, &self.put_off, &self.recording)
     }
 
     fn explain(&self, error: TxError) -> AppError {

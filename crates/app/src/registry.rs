@@ -17,6 +17,7 @@ use crate::{
     error::from_store,
     forget,
     limits::{DAY_MS, IDEMPOTENCY_MS},
+    script::Parked,
     writer::WriterPool,
 };
 
@@ -184,6 +185,15 @@ impl Registry {
     /// Number of databases that could not be opened when they were asked for last.
     pub(crate) fn unreadable(&self) -> usize {
         self.slots.load().values().filter(|slot| slot.failed.lock().is_some()).count()
+    }
+
+    /// Work of open databases that was put off until now.
+    pub(crate) fn due(&self) -> Vec<(Arc<Database>, Parked)> {
+        let now_ms = self.host.now_ms();
+        let of = |database: Arc<Database>| {
+            database.due(now_ms).into_iter().map(move |work| (Arc::clone(&database), work))
+        };
+        self.all_open().into_iter().flat_map(|(_, database)| of(database)).collect()
     }
 
     /// Keeps memory and handles within their limits, and does the stores' idle work. Blocks; called about once a

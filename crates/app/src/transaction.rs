@@ -4,7 +4,10 @@ use boobook_engine::{Applied, Snapshot, Tx, TxError};
 use boobook_model::UserId;
 use boobook_store::Idempotency;
 
-use crate::{AppError, script::Deferred};
+use crate::{
+    AppError,
+    script::{Deferred, Recording},
+};
 
 /// A unit of work for a database's writer. It may be run several times (after a failed group commit, and in a
 /// cluster after a lost compare-and-set), each time against another state; only the last run's answer leaves.
@@ -20,10 +23,17 @@ pub(crate) trait Transaction: Send {
         None
     }
 
+    /// What its scripts have learnt from outside, which says where each run is and whether it can end there; none where
+    /// it runs no scripts.
+    fn recording(&mut self) -> Option<&mut Recording> {
+        None
+    }
+
     /// Writes to the overlay. An error drops this transaction alone.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError>;
 
-    /// What the last run put off until after it is stored. Taken once, when it has become part of the working state.
+    /// What the last run put off until after it is stored. Taken when it has become part of the working state; again,
+    /// if that was dropped.
     fn put_off(&mut self) -> Vec<Deferred> {
         Vec::new()
     }
@@ -36,7 +46,7 @@ pub(crate) trait Transaction: Send {
     /// Says where in the request an error of the engine comes from.
     fn explain(&self, error: TxError) -> AppError;
 
-    /// Called when the overlay has become part of the working state: the moment to write the answer, since a
+    /// Called when what the last run wrote has become part of the working state: the moment to write the answer, since a
     /// later transaction of the same batch may change the same records. Answers what to remember of it.
     fn applied(&mut self, snapshot: &Snapshot, applied: &Applied) -> Option<Idempotency>;
 

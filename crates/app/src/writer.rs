@@ -6,6 +6,7 @@
 //! errors included, leaves before the batch is durable, since an error may rest on an earlier transaction of it.
 
 use std::{
+    any::Any,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -13,14 +14,20 @@ use std::{
     time::Duration,
 };
 
-use boobook_engine::{ChangeKind, Head};
+use boobook_engine::{ChangeKind, Head, Writes};
 use boobook_model::{RecordId, TableId};
 use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreError, codec};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    AppError, Database, Host, error::from_store, forget, limits::IDEMPOTENCY_MS, transaction::Transaction,
+    AppError, Database, Host,
+    apart::{self, Task, Turn},
+    error::from_store,
+    forget,
+    limits::IDEMPOTENCY_MS,
+    script::{Leaves, Parked, Place, ScriptThreads, Then},
+    transaction::Transaction,
 };
 
 /// The threads that write.
@@ -33,6 +40,8 @@ struct Shared {
     ready: Mutex<Ready>,
     wake: Condvar,
     host: Arc<dyn Host>,
+    /// Where transactions run that would hold up others.
+    apart: ScriptThreads,
 }
 
 #[derive(Default)]
@@ -42,9 +51,13 @@ struct Ready {
 }
 
 impl WriterPool {
-    /// Starts `threads` threads.
-    pub(crate) fn start(threads: usize, host: Arc<dyn Host>) -> std::io::Result<Arc<Self>> {
-        let shared = Arc::new(Shared { ready: Mutex::default(), wake: Condvar::new(), host });
+    /// Starts `threads` threads, beside those that transactions run apart on.
+    pub(crate) fn start(
+        threads: usize,
+        host: Arc<dyn Host>,
+        apart: ScriptThreads,
+    ) -> std::io::Result<Arc<Self>> {
+        let shared = Arc::new(Shared { ready: Mutex::default(), wake: Condvar::new(), host, apart });
         let pool = Arc::new(Self { shared: Arc::clone(&shared), threads: Mutex::default() });
         for n in 0..threads.max(1) {
             let shared = Arc::clone(&shared);
@@ -63,8 +76,10 @@ impl WriterPool {
         self.shared.wake.notify_one();
     }
 
-    /// Lets the threads finish what waits, and ends them.
+    /// Lets the threads finish what waits, and ends them. What runs apart comes back first; what waits to do so is told
+    /// that there is no time left.
     pub(crate) fn stop(&self) {
+        self.shared.apart.stop();
         self.shared.ready.lock().stopping = true;
         self.shared.wake.notify_all();
         for handle in self.threads.lock().drain(..) {
@@ -93,7 +108,7 @@ fn serve(shared: &Shared) {
                 shared.wake.wait(&mut ready);
             }
         };
-        write_batch(&database, &*shared.host, &mut spare);
+        write_batch(&database, shared, &mut spare);
         if database.takes_forgetting() {
             forget::old_deletions(&database, &*shared.host);
         }
@@ -105,59 +120,72 @@ fn serve(shared: &Shared) {
 }
 
 /// What a transaction of a batch came to before the commit.
-type Outcome = Result<(), AppError>;
+enum Outcome {
+    /// It is answered when the batch is durable.
+    Ends(Result<(), AppError>),
+    /// It goes on elsewhere, and nothing of it is in the batch.
+    Leaves(Leaves),
+}
 
-fn write_batch(database: &Arc<Database>, host: &dyn Host, spare: &mut Vec<u8>) {
-    let mut transactions = database.take_batch();
-    if transactions.is_empty() {
+impl Outcome {
+    fn refused(error: AppError) -> Self {
+        Self::Ends(Err(error))
+    }
+}
+
+fn write_batch(database: &Arc<Database>, shared: &Shared, spare: &mut Vec<u8>) {
+    let mut tasks = database.take_batch();
+    if tasks.is_empty() {
         return;
     }
-    match attempt(database, host, &mut transactions, spare) {
-        Ok(outcomes) => answer(transactions, outcomes),
-        Err(error) if transactions.len() == 1 => {
-            let message = error.clone();
-            answer(transactions, vec![Err(message)]);
-        }
+    match attempt(database, &*shared.host, &mut tasks, spare) {
+        Ok(outcomes) => settle(database, shared, tasks, outcomes),
+        Err(error) if tasks.len() == 1 => settle(database, shared, tasks, vec![Outcome::refused(error)]),
         // One of them may be the reason (too large for the disk that is left, a bug): each by itself.
         Err(_) => {
-            for transaction in transactions {
-                let mut alone = vec![transaction];
-                let outcomes = match attempt(database, host, &mut alone, spare) {
-                    Ok(outcomes) => outcomes,
-                    Err(error) => vec![Err(error)],
-                };
-                answer(alone, outcomes);
+            for task in tasks {
+                let mut alone = vec![task];
+                let outcomes = attempt(database, &*shared.host, &mut alone, spare)
+                    .unwrap_or_else(|error| vec![Outcome::refused(error)]);
+                settle(database, shared, alone, outcomes);
             }
         }
     }
 }
 
-fn answer(transactions: Vec<Box<dyn Transaction>>, outcomes: Vec<Outcome>) {
-    for (transaction, outcome) in transactions.into_iter().zip(outcomes) {
-        transaction.answer(outcome);
+/// What is published by now, those that leave see.
+fn settle(database: &Arc<Database>, shared: &Shared, tasks: Vec<Task>, outcomes: Vec<Outcome>) {
+    for (task, outcome) in tasks.into_iter().zip(outcomes) {
+        match outcome {
+            Outcome::Ends(result) => task.answer(database, result),
+            Outcome::Leaves(why) => apart::send(database, task, why, &shared.apart, &shared.host),
+        }
     }
+}
+
+/// Notes a bug. The transaction that has it fails, nothing else.
+pub(crate) fn panicked(database: &Database, panic: &(dyn Any + Send)) -> AppError {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic");
+    tracing::error!(database = %database.id, "a transaction panicked: {text}");
+    AppError::Internal(text.to_owned())
 }
 
 /// Runs and commits a batch. `Err`: nothing of it is stored.
 fn attempt(
     database: &Arc<Database>,
     host: &dyn Host,
-    transactions: &mut [Box<dyn Transaction>],
+    tasks: &mut [Task],
     spare: &mut Vec<u8>,
 ) -> Result<Vec<Outcome>, AppError> {
     let bytes = std::mem::take(spare);
-    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, transactions, bytes)));
-    let Prepared { head, mut batch, outcomes, follow_ups } = match prepared {
+    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, tasks, bytes)));
+    let Prepared { head, mut batch, outcomes, follow_ups, parked } = match prepared {
         Ok(prepared) => prepared?,
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("a panic");
-            tracing::error!(database = %database.id, "a transaction panicked: {text}");
-            return Err(AppError::Internal(text.to_owned()));
-        }
+        Err(panic) => return Err(panicked(database, &*panic)),
     };
     if batch.seq == batch.base {
         return Ok(outcomes);
@@ -170,6 +198,7 @@ fn attempt(
     committed?;
     database.last_commit_ms.store(batch.clock_ms, std::sync::atomic::Ordering::Relaxed);
     database.publish(head.publish());
+    database.park(parked);
     for work in follow_ups.into_iter().chain(database.stalled()) {
         database.submit_own(work);
     }
@@ -179,36 +208,33 @@ fn attempt(
 fn prepare(
     database: &Arc<Database>,
     host: &dyn Host,
-    transactions: &mut [Box<dyn Transaction>],
+    tasks: &mut [Task],
     bytes: Vec<u8>,
 ) -> Result<Prepared, AppError> {
-    if database.is_poisoned() {
-        return Err(AppError::Unavailable(
-            "the outcome of an earlier write to this database is not known yet; try again in a moment".into(),
-        ));
-    }
+    database.require_sound()?;
     let published = database.snapshot();
     let now_ms = host.now_ms();
     let mut batch = BatchBuilder::new(published.sq, random_tx_id(host), bytes);
     let mut head = Head::new(published);
     head.vacuum();
-    let mut outcomes = Vec::with_capacity(transactions.len());
-    for transaction in transactions {
-        outcomes.push(run_one(database, &mut head, &mut batch, &mut **transaction, now_ms)?);
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        outcomes.push(run_one(database, &mut head, &mut batch, task, now_ms)?);
     }
-    let follow_ups = std::mem::take(&mut batch.follow_ups);
+    let (follow_ups, parked) = (std::mem::take(&mut batch.follow_ups), std::mem::take(&mut batch.parked));
     let batch = batch.finish(&head);
-    Ok(Prepared { head, batch, outcomes, follow_ups })
+    Ok(Prepared { head, batch, outcomes, follow_ups, parked })
 }
 
-/// Outer error: the store could not be asked; inner: this transaction was refused.
+/// An error: the store could not be asked.
 fn run_one(
     database: &Database,
     head: &mut Head,
     batch: &mut BatchBuilder,
-    transaction: &mut dyn Transaction,
+    task: &mut Task,
     now_ms: i64,
 ) -> Result<Outcome, AppError> {
+    let transaction = &mut *task.transaction;
     let remembered_key = match transaction.idempotency() {
         Some((key, request_hash)) => {
             let earlier = match batch.remembered(key) {
@@ -217,26 +243,32 @@ fn run_one(
             };
             if let Some(earlier) = earlier {
                 if earlier.request_hash != request_hash {
-                    return Ok(Err(AppError::IdempotencyKeyReused));
+                    return Ok(Outcome::refused(AppError::IdempotencyKeyReused));
                 }
                 transaction.replay(head.snapshot(), &earlier);
-                return Ok(Ok(()));
+                return Ok(Outcome::Ends(Ok(())));
             }
             Some(key.to_vec())
         }
         None => None,
     };
-    let actor = transaction.actor().clone();
-    let mut tx = head.begin(actor.clone(), now_ms);
-    if let Err(error) = transaction.run(&mut tx) {
-        return Ok(Err(error));
-    }
-    let writes = match tx.finish() {
-        Ok(writes) => writes,
-        Err(error) => return Ok(Err(transaction.explain(error))),
+    let (transaction, turn) = apart::turn(task, head.snapshot(), now_ms);
+    let made;
+    let writes = match turn {
+        Turn::Take(writes) => writes,
+        Turn::Leave(why) => return Ok(Outcome::Leaves(why)),
+        Turn::Run(place) => match run_here(head, transaction, place, now_ms) {
+            Ok(writes) => {
+                made = writes;
+                &made
+            }
+            Err(outcome) => return Ok(outcome),
+        },
     };
-    // Nothing comes between the run and this; were it otherwise, the caller runs the batch again.
+    // Nothing comes between the run, or a look at what it rests on, and this; were it otherwise, the caller runs the
+    // batch again.
     let applied = head.apply(writes).map_err(|stale| AppError::Internal(stale.to_string()))?;
+    let actor = transaction.actor().clone();
     let at_ms = head.snapshot().clock_ms;
     batch.add(head, &applied, actor.as_str(), at_ms);
     batch.put_off(transaction, head);
@@ -245,7 +277,27 @@ fn run_one(
         answer.at_ms = at_ms;
         batch.remember(key, answer);
     }
-    Ok(Ok(()))
+    Ok(Outcome::Ends(Ok(())))
+}
+
+/// Runs a transaction on the working state; `Err` where it came to no writes.
+fn run_here(
+    head: &Head,
+    transaction: &mut dyn Transaction,
+    place: Place,
+    now_ms: i64,
+) -> Result<Writes, Outcome> {
+    if let Some(recording) = transaction.recording() {
+        recording.begin(place);
+    }
+    let mut tx = head.begin(transaction.actor().clone(), now_ms);
+    let ran = transaction.run(&mut tx);
+    // Whatever it came to: it has not run to its end.
+    if let Some(why) = transaction.recording().and_then(|recording| recording.leaves()) {
+        return Err(Outcome::Leaves(why));
+    }
+    ran.map_err(Outcome::refused)?;
+    tx.finish().map_err(|error| Outcome::refused(transaction.explain(error)))
 }
 
 fn random_tx_id(host: &dyn Host) -> u128 {
@@ -293,6 +345,8 @@ struct BatchBuilder {
     actors: Vec<(usize, String)>,
     /// What does the work that was put off.
     follow_ups: Vec<Box<dyn Transaction>>,
+    /// Work that was put off until later.
+    parked: Vec<Parked>,
 }
 
 /// A batch that was run and is not stored yet.
@@ -301,13 +355,20 @@ struct Prepared {
     batch: Batch,
     outcomes: Vec<Outcome>,
     follow_ups: Vec<Box<dyn Transaction>>,
+    parked: Vec<Parked>,
 }
 
 impl BatchBuilder {
     /// `bytes`: empty, with room from an earlier batch.
     fn new(base: boobook_model::Sq, tx_id: u128, bytes: Vec<u8>) -> Self {
         let batch = Batch { base, seq: base, tx_id, bytes, ..Batch::default() };
-        Self { batch, place: FxHashMap::default(), actors: Vec::new(), follow_ups: Vec::new() }
+        Self {
+            batch,
+            place: FxHashMap::default(),
+            actors: Vec::new(),
+            follow_ups: Vec::new(),
+            parked: Vec::new(),
+        }
     }
 
     /// Takes over what a transaction put off, and notes what it has done of that.
@@ -322,8 +383,11 @@ impl BatchBuilder {
         }
         self.batch.done.extend(done);
         for work in put_off {
+            match work.then {
+                Then::Now(transaction) => self.follow_ups.push(transaction),
+                Then::At(parked) => self.parked.push(parked),
+            }
             self.batch.put_off.push((work.id, work.body));
-            self.follow_ups.push(work.transaction);
         }
     }
 

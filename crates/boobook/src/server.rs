@@ -190,7 +190,8 @@ fn http_config(settings: &Settings, app: &App, metrics: Option<PrometheusHandle>
         Arc::new(move || {
             let (databases, bytes) = app.usage();
             let mut text = handle.render();
-            for (name, help, value) in [
+            let mails = app.mails();
+            let gauges = [
                 ("boobook_databases_open", "Databases in memory.", databases),
                 ("boobook_databases_bytes", "Memory they take.", bytes),
                 (
@@ -198,8 +199,16 @@ fn http_config(settings: &Settings, app: &App, metrics: Option<PrometheusHandle>
                     "Databases that could not be opened when asked for last.",
                     app.unreadable(),
                 ),
-            ] {
-                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+            ];
+            let counters = [
+                ("boobook_mails_sent_total", "Messages of scripts that the mail server took.", mails.sent),
+                ("boobook_mails_failed_total", "Tries to send one that failed.", mails.failed),
+                ("boobook_mails_dropped_total", "Messages that were given up.", mails.dropped),
+            ];
+            let gauges = gauges.map(|(name, help, value)| (name, help, "gauge", value as u64));
+            let counters = counters.map(|(name, help, value)| (name, help, "counter", value));
+            for (name, help, kind, value) in gauges.into_iter().chain(counters) {
+                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"));
             }
             text
         })

@@ -112,7 +112,7 @@ fn update(head: &mut Head, n: u32, slot: usize, value: Value) -> Arc<Snapshot> {
     let mut tx = head.begin("u8K2mQ".parse().unwrap(), NOW_MS);
     tx.update(contacts(), rid(n), vec![(slot, Some(value))]).unwrap();
     let writes = tx.finish().unwrap();
-    head.apply(writes).unwrap();
+    head.apply(&writes).unwrap();
     head.publish()
 }
 
@@ -182,7 +182,7 @@ fn create_10_000(bencher: Bencher, rows: u32) {
                 tx.create(contacts(), values).unwrap();
             }
             let writes = tx.finish().unwrap();
-            head.apply(writes).unwrap();
+            head.apply(&writes).unwrap();
             head.publish()
         });
 }

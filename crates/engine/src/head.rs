@@ -76,16 +76,18 @@ impl Head {
     /// schema change takes the first.
     ///
     /// [`StaleWrites`] if the working state is not the one the transaction began on, by another transaction or a
-    /// vacuum: its rows may be others' by now. Nothing is changed then.
-    pub fn apply(&mut self, writes: Writes) -> Result<Applied, StaleWrites> {
-        if !writes.base.is(&self.working.state) {
+    /// vacuum: its rows may be others' by now. Nothing is changed then. One that was made apart ([`Snapshot::begin`])
+    /// is stale only if the schema or a table it looked at has changed.
+    pub fn apply(&mut self, writes: &Writes) -> Result<Applied, StaleWrites> {
+        if !writes.fit(&self.working) {
             return Err(StaleWrites);
         }
         let mut applied = Applied::default();
         self.working.clock_ms = self.working.clock_ms.max(writes.now_ms);
-        if let Some(migrated) = writes.migrated {
+        if let Some(migrated) = &writes.migrated {
             let sq = Sq(self.working.sq.0 + 1);
-            self.working = Snapshot { sq, schema_sq: sq, clock_ms: self.working.clock_ms, ..*migrated };
+            let clock_ms = self.working.clock_ms;
+            self.working = Snapshot { sq, schema_sq: sq, clock_ms, ..Snapshot::clone(migrated) };
             applied.schema = Some(sq);
         }
         applied.changes.reserve(writes.touched.len());
@@ -104,7 +106,7 @@ impl Head {
             self.working.sq = sq;
             settle.push(at);
         }
-        for (id, next) in writes.counters {
+        for &(id, next) in &writes.counters {
             let Some(at) = self.working.place(id) else { continue };
             if self.working.tables[at].1.next_id != next {
                 Arc::make_mut(&mut self.working.tables[at].1).next_id = next;

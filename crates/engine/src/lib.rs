@@ -26,7 +26,7 @@
 //! let mut tx = head.begin("u8K2mQ".parse().unwrap(), 1_700_000_000_000);
 //! let jane = tx.create(table, vec![(0, Some(Value::Text("Jane".into()))), (1, Some(Value::Number(33.0)))]).unwrap();
 //! let writes = tx.finish().unwrap();
-//! head.apply(writes).unwrap();
+//! head.apply(&writes).unwrap();
 //!
 //! let snapshot = head.publish();
 //! let rows = snapshot.select(table, &Select::default()).rows;

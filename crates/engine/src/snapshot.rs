@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use boobook_model::{RecordId, Schema, Sieve, Sq, TableId, TableKind};
+use boobook_model::{RecordId, Schema, Sieve, Sq, TableId, TableKind, UserId};
 
-use crate::{ChangePage, Condition, Expired, Select, Selected, Summary, Table, changes};
+use crate::{ChangePage, Condition, Expired, Select, Selected, Summary, Table, Tx, changes};
 
 /// The whole database at one sequence number. Readers hold an `Arc<Snapshot>` for as long as they like;
 /// nothing in it ever changes.
@@ -45,6 +45,12 @@ impl Snapshot {
     /// A table's records; `None` for pages and unknown ids.
     pub fn table(&self, id: TableId) -> Option<&Table> {
         self.place(id).map(|at| &*self.tables[at].1)
+    }
+
+    /// Starts a transaction apart from the writer. It keeps account of the tables it looks at, and what it comes to is
+    /// applied ([`crate::Head::apply`]) to any later state in which none of them has changed.
+    pub fn begin(&self, actor: UserId, now_ms: i64) -> Tx<'_> {
+        Tx::apart(self, actor, now_ms)
     }
 
     pub(crate) fn place(&self, id: TableId) -> Option<usize> {

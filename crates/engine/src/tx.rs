@@ -3,7 +3,11 @@
 //! Bulk requests write ten thousand records of several fields, so the overlay keeps for each record a plain list
 //! of values written, the last of a slot counting, and no map of fields.
 
-use std::{borrow::Cow, cell::RefCell, sync::Arc};
+use std::{
+    borrow::Cow,
+    cell::{Cell as Flag, RefCell},
+    sync::Arc,
+};
 
 use boobook_model::{Cell, RecordId, Schema, Sq, TableId, UserId, Value};
 use rustc_hash::FxHashMap;
@@ -28,18 +32,54 @@ pub struct Tx<'h> {
     /// Behind a cell, as who only reads may be the first to ask.
     refs_filed: RefCell<FiledRefs>,
     incoming: FxHashMap<TableId, Arc<[Incoming]>>,
+    /// Whether it looked at each table, in the order of the state's; only where it is apart from the writer.
+    looked_at: Option<Box<[Flag<bool>]>>,
 }
 
 /// What a transaction changes, checked, ready for [`crate::Head::apply`].
 pub struct Writes {
     /// What they were worked out on.
     pub(crate) base: State,
+    /// What of it they rest on, where they were worked out apart from the writer.
+    pub(crate) apart: Option<RestsOn>,
     /// The working state under the new schema, where that changed.
     pub(crate) migrated: Option<Box<Snapshot>>,
     pub(crate) actor: UserId,
     pub(crate) now_ms: i64,
     pub(crate) touched: Vec<Touched>,
     pub(crate) counters: Vec<(TableId, u64)>,
+}
+
+/// The schema, and the tables that a transaction looked at, as they were.
+pub(crate) struct RestsOn {
+    schema: Arc<Schema>,
+    /// Held, so that no other table comes to lie where one of them did.
+    tables: Vec<(TableId, Arc<Table>)>,
+}
+
+impl RestsOn {
+    /// Whether all of it is still the same.
+    fn holds_in(&self, state: &Snapshot) -> bool {
+        let is_same = |(id, table): &(TableId, Arc<Table>)| {
+            state.place(*id).is_some_and(|at| Arc::ptr_eq(&state.tables[at].1, table))
+        };
+        Arc::ptr_eq(&self.schema, &state.schema) && self.tables.iter().all(is_same)
+    }
+}
+
+impl Writes {
+    /// Whether they may be applied to a state: it is the one they were worked out on, or nothing that they rest on has
+    /// changed since.
+    pub fn fit(&self, state: &Snapshot) -> bool {
+        let rests = self.apart.as_ref().filter(|_| self.migrated.is_none());
+        self.base.is(&state.state) || rests.is_some_and(|rests| rests.holds_in(state))
+    }
+
+    /// The same, made at another time.
+    #[must_use]
+    pub fn at(self, now_ms: i64) -> Self {
+        Self { now_ms, ..self }
+    }
 }
 
 /// A record the transaction wrote.
@@ -137,7 +177,23 @@ impl<'h> Tx<'h> {
             ref_writes: Vec::new(),
             refs_filed: RefCell::default(),
             incoming: FxHashMap::default(),
+            looked_at: None,
         }
+    }
+
+    /// One that keeps account of what it looks at.
+    pub(crate) fn apart(base: &'h Snapshot, actor: UserId, now_ms: i64) -> Self {
+        let looked_at = base.tables.iter().map(|_| Flag::new(false)).collect();
+        Self { looked_at: Some(looked_at), ..Self::new(base, actor, now_ms) }
+    }
+
+    /// A table below the overlay, which counts as looked at.
+    fn table(&self, id: TableId) -> Option<&Table> {
+        let at = self.base.place(id)?;
+        if let Some(looked_at) = &self.looked_at {
+            looked_at[at].set(true);
+        }
+        Some(&self.base.tables[at].1)
     }
 
     /// The state below the overlay: without what this transaction wrote, but under its new schema once that was
@@ -211,7 +267,7 @@ impl<'h> Tx<'h> {
 
     /// Deletes a record, clears references to it, and deletes the records that are parts of it.
     pub fn delete(&mut self, table: TableId, rid: RecordId) -> Result<(), TxError> {
-        self.base.table(table).ok_or(TxError::TableNotFound { table })?;
+        self.table(table).ok_or(TxError::TableNotFound { table })?;
         if !self.exists(table, rid) {
             return Err(TxError::RecordNotFound { table, rid });
         }
@@ -246,19 +302,19 @@ impl<'h> Tx<'h> {
     pub fn exists(&self, table: TableId, rid: RecordId) -> bool {
         match self.overlay.find(table, rid) {
             Some(touched) => touched.is_live,
-            None => self.base.table(table).is_some_and(|table| table.row(rid).is_some()),
+            None => self.table(table).is_some_and(|table| table.row(rid).is_some()),
         }
     }
 
     /// Sequence of the record's last change below the overlay, for `If-Match`.
     pub fn sequence(&self, table: TableId, rid: RecordId) -> Option<Sq> {
-        let table = self.base.table(table)?;
+        let table = self.table(table)?;
         table.row(rid).map(|row| table.meta(row).sq)
     }
 
     /// What a field holds, own writes included. `Empty` where there is no such record.
     pub fn cell(&self, table: TableId, rid: RecordId, slot: usize) -> Cell<'_> {
-        let Some(base) = self.base.table(table) else { return Cell::Empty };
+        let Some(base) = self.table(table) else { return Cell::Empty };
         match self.overlay.find(table, rid) {
             Some(touched) if !touched.is_live => Cell::Empty,
             Some(touched) => touched.cell(base, slot),
@@ -268,7 +324,7 @@ impl<'h> Tx<'h> {
 
     /// Ids of the records that pass all conditions, ascending, own writes included.
     pub fn select(&self, table: TableId, conditions: &[Condition]) -> Vec<RecordId> {
-        let Some(base) = self.base.table(table) else { return Vec::new() };
+        let Some(base) = self.table(table) else { return Vec::new() };
         let (mask, own) = self.matching(table, base, conditions);
         let mut ids = mask.ids();
         if !own.is_empty() {
@@ -281,7 +337,7 @@ impl<'h> Tx<'h> {
 
     /// How many records pass all conditions, own writes included.
     pub fn count(&self, table: TableId, conditions: &[Condition]) -> usize {
-        let Some(base) = self.base.table(table) else { return 0 };
+        let Some(base) = self.table(table) else { return 0 };
         let (mask, own) = self.matching(table, base, conditions);
         mask.count() + own.len()
     }
@@ -310,7 +366,7 @@ impl<'h> Tx<'h> {
     /// Ids of the records of `table` whose `ref` field in `slot` points to `rid`, ascending, own writes included,
     /// appended to `out`.
     pub fn reverse(&self, table: TableId, slot: usize, rid: RecordId, out: &mut Vec<RecordId>) {
-        let Some(base) = self.base.table(table) else { return };
+        let Some(base) = self.table(table) else { return };
         if let Some(target) = base.layout.slot(slot).target {
             self.referrers(table, slot, (target, rid), out);
         }
@@ -319,7 +375,7 @@ impl<'h> Tx<'h> {
     /// Sequence, times and users of a record; `None` where there is none. What this transaction wrote is of its
     /// actor and time, but keeps the sequence from before, 0 for new records, as it has none of its own yet.
     pub fn meta(&self, table: TableId, rid: RecordId) -> Option<RecordMeta<'_>> {
-        let base = self.base.table(table)?;
+        let base = self.table(table)?;
         let Some(touched) = self.overlay.find(table, rid) else {
             return base.row(rid).map(|row| base.meta(row));
         };
@@ -346,6 +402,8 @@ impl<'h> Tx<'h> {
         assert!(self.overlay.touched.is_empty(), "a schema change comes first in its transaction");
         self.base = Cow::Owned(self.base.with_schema(schema));
         self.incoming.clear();
+        // It rests on all there is.
+        self.looked_at = None;
     }
 
     /// Checks that every reference written names a record.
@@ -366,9 +424,9 @@ impl<'h> Tx<'h> {
         for touched in &mut self.overlay.touched {
             touched.normalize();
         }
-        let base = self.base.state.clone();
         Ok(Writes {
-            base,
+            base: self.base.state.clone(),
+            apart: self.rests_on(),
             migrated: match self.base {
                 Cow::Owned(migrated) => Some(Box::new(migrated)),
                 Cow::Borrowed(_) => None,
@@ -380,8 +438,16 @@ impl<'h> Tx<'h> {
         })
     }
 
+    /// What it looked at; every table it wrote to is among that.
+    fn rests_on(&self) -> Option<RestsOn> {
+        let looked_at = self.looked_at.as_ref()?;
+        let tables = self.base.tables.iter().zip(looked_at).filter(|(_, looked_at)| looked_at.get());
+        let tables = tables.map(|((id, table), _)| (*id, Arc::clone(table))).collect();
+        Some(RestsOn { schema: Arc::clone(&self.base.schema), tables })
+    }
+
     fn check_values(&self, table: TableId, values: &SlotValues) -> Result<(), TxError> {
-        let layout = &self.base.table(table).ok_or(TxError::TableNotFound { table })?.layout;
+        let layout = &self.table(table).ok_or(TxError::TableNotFound { table })?.layout;
         let misfit = values.iter().find(|(slot, value)| match (layout.slot(*slot).class, value) {
             (None, _) => true,
             (Some(class), Some(value)) => value.storage() != class,
@@ -442,7 +508,9 @@ impl<'h> Tx<'h> {
     fn referrers(&self, table: TableId, slot: usize, target: (TableId, RecordId), out: &mut Vec<RecordId>) {
         let names = Some(Cell::Reference(target.1));
         let mut stored = Vec::new();
-        self.base.reverse(table, slot, target.1, &mut stored);
+        if let Some(table) = self.table(table) {
+            table.referrers(slot, target.1, &mut stored);
+        }
         let start = out.len();
         for referrer in stored.into_iter().map(crate::table::record_id) {
             let counts = match self.overlay.find(table, referrer) {

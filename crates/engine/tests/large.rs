@@ -88,7 +88,7 @@ fn transact(head: &mut Head, model: &mut Model, now_ms: i64, changes: &[Change])
         }
     }
     let writes = tx.finish().unwrap();
-    for change in head.apply(writes).unwrap().changes {
+    for change in head.apply(&writes).unwrap().changes {
         if let Some(record) = &mut model[change.rid.get() as usize] {
             (record.sq, record.modified_ms) = (change.sq.0, now_ms);
         }

@@ -2,7 +2,7 @@
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
 use boobook_model::{Cell, FILES_MAX, FieldId, FileEntry, RecordId, TableId, TableSchema, UserId, Value};
-use boobook_nx::{FieldAtKey, Right};
+use boobook_nx::{FieldAtKey, PutOff, Right};
 use boobook_store::Idempotency;
 use tokio::sync::oneshot;
 
@@ -10,7 +10,7 @@ use super::list_of;
 use crate::{
     AppError, TableAccess,
     access::table_access,
-    script::{Behalf, Deferred, deferred},
+    script::{Behalf, Deferred, Recording, deferred},
     transaction::Transaction,
 };
 
@@ -37,8 +37,9 @@ pub(crate) struct FileTransaction {
     table: String,
     record: RecordId,
     change: FileChange,
+    recording: Recording,
     /// Work that triggers put off.
-    deferred: Vec<Deferred>,
+    put_off: Vec<PutOff>,
     answer: Option<oneshot::Sender<Result<(), AppError>>>,
 }
 
@@ -51,7 +52,16 @@ impl FileTransaction {
         answer: oneshot::Sender<Result<(), AppError>>,
     ) -> Self {
         let actor = behalf.principal.user.clone();
-        Self { behalf, actor, table, record, change, deferred: Vec::new(), answer: Some(answer) }
+        Self {
+            behalf,
+            actor,
+            table,
+            record,
+            change,
+            recording: Recording::default(),
+            put_off: Vec::new(),
+            answer: Some(answer),
+        }
     }
 
     /// The fields that change with the list: the one that is to name the file, those that named one that goes.
@@ -119,6 +129,10 @@ impl Transaction for FileTransaction {
         1024
     }
 
+    fn recording(&mut self) -> Option<&mut Recording> {
+        Some(&mut self.recording)
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
         let read_only = self.behalf.principal.read_only;
         if read_only {
@@ -142,21 +156,21 @@ impl Transaction for FileTransaction {
             asked.extend(fields.map(|right| (right, self.record)));
         }
         if !asked.is_empty() {
-            self.behalf.require(tx, table, &asked)?;
+            self.behalf.require(tx, &self.recording, table, &asked)?;
         }
         let files = access.schema.slot(FieldId::FILES).ok_or(AppError::TableNotFound)?;
         values.push((files, self.list(tx, table, files)?));
         tx.update(table, self.record, values).map_err(|error| self.explain(error))?;
-        self.deferred.clear();
+        self.put_off.clear();
         if self.behalf.are_there(tx, table) {
-            let put_off = self.behalf.set_off(tx, table, &[(self.record, false, slots)])?;
-            self.deferred = deferred(&self.behalf, put_off);
+            let written = [(self.record, false, slots)];
+            self.put_off = self.behalf.set_off(tx, &self.recording, table, &written)?;
         }
         Ok(())
     }
 
     fn put_off(&mut self) -> Vec<Deferred> {
-        std::mem::take(&mut self.deferred)
+        deferred(&self.behalf, &self.put_off, &self.recording)
     }
 
     fn explain(&self, error: TxError) -> AppError {

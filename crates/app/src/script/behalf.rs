@@ -1,16 +1,13 @@
 //! On whose behalf scripts of the schema run in a transaction: triggers, defaults and conditions of records written
 //! through the API (nx-language.md §6.2, §9-17), the same as for a script's writes, and work put off until later.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
 use boobook_nx::{Context, PutOff, Right};
 
-use super::{Accesses, Computed, Formulas, Reach, Runner, limits, overlay::Overlay, refused};
+use super::{Accesses, Computed, Formulas, Reach, Recording, Runner, limits, overlay::Overlay, refused};
 use crate::{AppError, Database, TableAccess, app::Inner};
 
 /// Who writes, and where. Cheap to make: nothing is looked up before there is a script.
@@ -60,10 +57,11 @@ impl Behalf {
     pub(crate) fn set_off(
         &self,
         tx: &mut Tx<'_>,
+        recording: &Recording,
         table: TableId,
         written: &[Written],
     ) -> Result<Vec<PutOff>, AppError> {
-        self.run(tx, |cx| {
+        self.run(tx, recording, |cx| {
             for (record, is_new, slots) in written {
                 cx.written(table, *record, *is_new, slots)
                     .map_err(|error| refused(format!("a trigger of record {record}: {error}")))?;
@@ -91,10 +89,11 @@ impl Behalf {
     pub(crate) fn set_defaults(
         &self,
         tx: &mut Tx<'_>,
+        recording: &Recording,
         table: TableId,
         made: &[(RecordId, Vec<u16>)],
     ) -> Result<(), AppError> {
-        self.run(tx, |cx| {
+        self.run(tx, recording, |cx| {
             for (record, given) in made {
                 cx.defaults(table, *record, given)
                     .map_err(|error| refused(format!("a default value of record {record}: {error}")))?;
@@ -107,11 +106,12 @@ impl Behalf {
     pub(crate) fn require(
         &self,
         tx: &mut Tx<'_>,
+        recording: &Recording,
         table: TableId,
         asked: &[(Right, RecordId)],
     ) -> Result<(), AppError> {
         let schema = Arc::clone(tx.schema());
-        self.run(tx, |cx| {
+        self.run(tx, recording, |cx| {
             for &(right, record) in asked {
                 let allowed = cx.allows(right, table, record);
                 if !allowed.map_err(|error| refused(format!("a condition of record {record}: {error}")))? {
@@ -125,10 +125,11 @@ impl Behalf {
         })
     }
 
-    /// Runs something over a transaction within the limits of scripts that write.
+    /// Runs something over a transaction within the limits of scripts that write, and of where this run is.
     pub(crate) fn run<T>(
         &self,
         tx: &mut Tx<'_>,
+        recording: &Recording,
         work: impl FnOnce(&mut Context<'_>) -> Result<T, AppError>,
     ) -> Result<T, AppError> {
         let library = self.database.library(tx.schema());
@@ -136,15 +137,10 @@ impl Behalf {
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
         let accesses = Accesses::new(tx.schema(), &self.role, self.principal.read_only);
         let locale = limits::locale(tx.schema());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "how long a trigger runs is no part of what it computes"
-        )]
-        let started = Instant::now();
-        let time_max = Duration::from_millis(script.write_ms_max);
-        let is_time_up = || started.elapsed() > time_max;
-        let reach = Reach { outside: self.app.outside.get().cloned(), started, time_max };
-        let mut overlay = Overlay::new(tx, &accesses, &runner, &*self.app.host).reaching(reach);
+        recording.start();
+        let is_time_up = || recording.is_time_up(script);
+        let reach = Reach { outside: self.app.outside.get().map(|outside| &**outside), limits: script };
+        let mut overlay = Overlay::new(tx, &accesses, &runner, &*self.app.host, recording).reaching(reach);
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
         cx.may_write = true;
         work(&mut cx)

@@ -3,7 +3,8 @@
 //! reaches outside happens at least once.
 //!
 //! Work that fails because of its script is dropped, with a warning in the log. Where the store could not take it, it
-//! waits for the next commit that succeeds, or until the database is opened again.
+//! waits for the next commit that succeeds, or until the database is opened again. Messages of `sendEmail()` are such work
+//! too ([`super::delivery`]).
 
 use std::sync::Arc;
 
@@ -11,9 +12,13 @@ use boobook_engine::{Applied, Snapshot, Tx, TxError};
 use boobook_model::{Principal, Role, UserId};
 use boobook_nx::PutOff;
 use boobook_store::Idempotency;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::{Behalf, failed, refused};
+use super::{
+    Behalf, Recording,
+    delivery::{Queued, queued},
+    failed, refused,
+};
 use crate::{AppError, Database, app::Inner, transaction::Transaction};
 
 /// Work put off.
@@ -22,74 +27,127 @@ pub(crate) struct Deferred {
     pub(crate) id: u128,
     /// What is stored of it.
     pub(crate) body: Vec<u8>,
-    /// What does it.
-    pub(crate) transaction: Box<dyn Transaction>,
+    /// What happens when that is stored.
+    pub(crate) then: Then,
 }
 
-/// What a transaction put off, as work to be stored and done.
-pub(crate) fn deferred(behalf: &Behalf, put_off: Vec<PutOff>) -> Vec<Deferred> {
-    let one = |work: PutOff| {
-        let mut bytes = [0; 16];
-        behalf.app.host.random(&mut bytes);
-        let id = u128::from_le_bytes(bytes);
-        let body = json!({
-            "user": behalf.principal.user.as_str(),
-            "key": behalf.principal.key.as_str(),
-            "readOnly": behalf.principal.read_only,
-            "role": behalf.role.as_str(),
-            "work": work.to_json(),
-        });
-        Deferred {
-            id,
-            body: body.to_string().into_bytes(),
-            transaction: transaction(behalf.clone(), id, work),
+/// When work is done that was put off.
+pub(crate) enum Then {
+    /// By this transaction, at once.
+    Now(Box<dyn Transaction>),
+    /// Later.
+    At(Parked),
+}
+
+/// Work that waits for its time.
+pub(crate) struct Parked {
+    pub(crate) id: u128,
+    pub(crate) body: Vec<u8>,
+    pub(crate) at_ms: i64,
+    /// Who put it off.
+    pub(crate) by: UserId,
+}
+
+/// On whose behalf work is done, as it is stored.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Owner {
+    user: String,
+    key: String,
+    read_only: bool,
+    role: String,
+}
+
+impl Owner {
+    pub(super) fn of(behalf: &Behalf) -> Self {
+        Self {
+            user: behalf.principal.user.as_str().to_owned(),
+            key: behalf.principal.key.as_str().to_owned(),
+            read_only: behalf.principal.read_only,
+            role: behalf.role.as_str().to_owned(),
         }
-    };
-    put_off.into_iter().map(one).collect()
-}
+    }
 
-/// Work as it was stored, to be done now. `finder` stands for whoever put it off, where that cannot be read.
-pub(crate) fn resumed(
-    app: &Arc<Inner>,
-    database: &Arc<Database>,
-    finder: &UserId,
-    id: u128,
-    body: &[u8],
-) -> Box<dyn Transaction> {
-    let read = || {
-        let body: Json = serde_json::from_slice(body).ok()?;
-        let text = |key: &str| body.get(key)?.as_str();
+    /// Its work, as it is stored under a name.
+    pub(super) fn body(&self, name: &str, work: Json) -> Vec<u8> {
+        // What holds text and numbers only always prints.
+        let mut body = serde_json::to_value(self).unwrap_or_default();
+        body[name] = work;
+        body.to_string().into_bytes()
+    }
+
+    fn behalf(&self, app: &Arc<Inner>, database: &Arc<Database>) -> Option<Behalf> {
         let principal = Principal {
-            user: text("user")?.parse().ok()?,
-            key: text("key")?.parse().ok()?,
+            user: self.user.parse().ok()?,
+            key: self.key.parse().ok()?,
             teams: Vec::new(),
             databases: None,
-            read_only: body.get("readOnly")?.as_bool()?,
+            read_only: self.read_only,
             expires_at_ms: None,
         };
-        let behalf = Behalf {
+        Some(Behalf {
             app: Arc::clone(app),
             database: Arc::clone(database),
             principal: Arc::new(principal),
-            role: Role::new(text("role")?)?,
-        };
-        Some(transaction(behalf, id, PutOff::from_json(body.get("work")?)?))
+            role: Role::new(&self.role)?,
+        })
+    }
+}
+
+/// An id for work put off.
+pub(super) fn random_id(host: &dyn crate::Host) -> u128 {
+    let mut bytes = [0; 16];
+    host.random(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
+/// What a transaction put off, as work to be stored and done.
+pub(crate) fn deferred(behalf: &Behalf, put_off: &[PutOff], recording: &Recording) -> Vec<Deferred> {
+    let one = |work: &PutOff| {
+        let id = random_id(&*behalf.app.host);
+        let body = Owner::of(behalf).body("work", work.to_json());
+        Deferred { id, body, then: Then::Now(transaction(behalf.clone(), id, work.clone())) }
     };
-    read().unwrap_or_else(|| {
-        tracing::error!(database = %database.id, "work that was put off cannot be read; it is dropped");
-        Box::new(Dropped { id, actor: finder.clone(), database: Arc::clone(database) })
-    })
+    put_off.iter().map(one).chain(queued(behalf, recording.mails())).collect()
+}
+
+/// Takes up work as it was stored. `finder` stands for whoever put it off, where that cannot be read.
+pub(crate) fn resume(app: &Arc<Inner>, database: &Arc<Database>, finder: &UserId, id: u128, body: Vec<u8>) {
+    let read = || {
+        let json: Json = serde_json::from_slice(&body).ok()?;
+        let owner: Owner = serde_json::from_value(json.clone()).ok()?;
+        let behalf = owner.behalf(app, database)?;
+        let Some(mail) = json.get("mail") else {
+            return Some(Ok(transaction(behalf, id, PutOff::from_json(json.get("work")?)?)));
+        };
+        let queued = Queued::read(mail)?;
+        if queued.at_ms() > app.host.now_ms() {
+            return Some(Err((queued.at_ms(), behalf.principal.user.clone())));
+        }
+        Some(Ok(queued.transaction(behalf, id)))
+    };
+    match read() {
+        Some(Ok(transaction)) => database.submit_own(transaction),
+        Some(Err((at_ms, by))) => database.park([Parked { id, body, at_ms, by }]),
+        None => {
+            tracing::error!(database = %database.id, "work that was put off cannot be read; it is dropped");
+            let (actor, database) = (finder.clone(), Arc::clone(database));
+            Arc::clone(&database).submit_own(Box::new(Dropped { id, actor, database }));
+        }
+    }
 }
 
 fn transaction(behalf: Behalf, id: u128, work: PutOff) -> Box<dyn Transaction> {
-    Box::new(DeferredTransaction { id, work, behalf, deferred: Vec::new() })
+    Box::new(DeferredTransaction { id, work, behalf, recording: Recording::default(), put_off: Vec::new() })
 }
 
 struct DeferredTransaction {
     id: u128,
     work: PutOff,
     behalf: Behalf,
-    deferred: Vec<Deferred>,
+    recording: Recording,
+    /// What it puts off in its turn.
+    put_off: Vec<PutOff>,
 }
 
 impl Transaction for DeferredTransaction {
@@ -101,21 +159,24 @@ impl Transaction for DeferredTransaction {
         0
     }
 
+    fn recording(&mut self) -> Option<&mut Recording> {
+        Some(&mut self.recording)
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
         let library = self.behalf.database.library(tx.schema());
-        let put_off = self.behalf.run(tx, |cx| {
+        self.put_off = self.behalf.run(tx, &self.recording, |cx| {
             if !self.behalf.role.is_admin() {
                 cx.restrict();
             }
             self.work.run(&library, cx).map_err(|error| failed("", &error))?;
             Ok(std::mem::take(&mut cx.deferred))
         })?;
-        self.deferred = deferred(&self.behalf, put_off);
         Ok(())
     }
 
     fn put_off(&mut self) -> Vec<Deferred> {
-        std::mem::take(&mut self.deferred)
+        deferred(&self.behalf, &self.put_off, &self.recording)
     }
 
     fn done(&self) -> Option<u128> {

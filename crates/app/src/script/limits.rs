@@ -18,8 +18,10 @@ pub struct ScriptLimits {
     pub depth_max: u32,
     /// How long a script that reads runs, in milliseconds.
     pub ms_max: u64,
-    /// How long one that writes runs: other writes to its database wait meanwhile.
+    /// How long one that writes runs, answers of the web included.
     pub write_ms_max: u64,
+    /// How long one that writes may hold up other writes to its database; one that takes longer runs beside them.
+    pub writer_ms_max: u64,
     /// Largest answer.
     pub result_bytes_max: usize,
     /// Scripts that may wait for a thread.
@@ -36,6 +38,7 @@ impl Default for ScriptLimits {
             depth_max: run.depth_max,
             ms_max: 30_000,
             write_ms_max: 10_000,
+            writer_ms_max: 50,
             result_bytes_max: 64 << 20,
             waiting_max: 1_000,
         }

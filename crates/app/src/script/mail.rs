@@ -3,7 +3,8 @@
 use boobook_nx::{HostError, Value};
 
 /// A message of a script. Addresses are as the script has them.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Mail {
     /// Who it is from, where not whom the settings name.
     pub from: Option<String>,

@@ -4,6 +4,7 @@
 mod behalf;
 mod compiled;
 mod deferred;
+mod delivery;
 mod explain;
 mod formulas;
 mod limits;
@@ -15,6 +16,7 @@ mod oracle;
 mod outside;
 mod overlay;
 mod reading;
+mod recording;
 mod snapshot;
 mod threads;
 mod transaction;
@@ -34,15 +36,18 @@ use crate::{AppError, Database, Session, TableAccess, app::Inner};
 
 pub(crate) use behalf::{Behalf, Written};
 pub(crate) use compiled::CompiledScripts;
-pub(crate) use deferred::{Deferred, deferred, resumed};
+pub(crate) use deferred::{Deferred, Parked, Then, deferred, resume};
+pub(crate) use delivery::MailCounters;
+pub use delivery::MailCounts;
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
 pub use mail::Mail;
+pub(crate) use memo::{Memos, Recall};
 #[cfg(any(test, feature = "oracle"))]
 pub use oracle::check_nx_diff;
-pub(crate) use memo::{Memos, Recall};
 pub(crate) use outside::Reach;
-pub use outside::{HttpAnswer, HttpRequest, Outside};
+pub use outside::{HttpAnswer, HttpRequest, Outside, Undelivered};
+pub(crate) use recording::{Leaves, Place, Recording};
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
 
@@ -171,14 +176,7 @@ impl Session {
             return Err(AppError::bad("explain", "only a script that reads can be explained"));
         }
         let (sender, receiver) = oneshot::channel();
-        self.database.submit(Box::new(ScriptTransaction {
-            request,
-            behalf: self.behalf(),
-            deferred: Vec::new(),
-            json: None,
-            done: None,
-            answer: Some(sender),
-        }))?;
+        self.database.submit(Box::new(ScriptTransaction::new(request, self.behalf(), sender)))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }
 

@@ -1,22 +1,35 @@
 //! What scripts reach out of the server for: `http()`, `sendEmail()`. What a script asks for is made a request here, and the answer a
 //! value; who sends it is handed in ([`Outside`]), for there is no network in this crate.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use boobook_nx::{HostError, Object, Value, json};
 
-use super::mail::{self, Mail};
+use super::{
+    Recording, ScriptLimits,
+    mail::{self, Mail},
+};
 
 /// Sends what scripts send. It does I/O, and decides which places may be reached at all.
 pub trait Outside: Send + Sync + 'static {
     /// Sends a request and waits for the answer, at most `time_max`. An error is a sentence for the script's author.
     fn http(&self, request: HttpRequest, time_max: Duration) -> Result<HttpAnswer, String>;
 
-    /// Hands a message to a mail server, within `time_max`; `None` where there is none.
-    fn mail(&self, mail: Mail, time_max: Duration) -> Option<Result<(), String>>;
+    /// Whether a message is one that can be sent; `None` where there is no mail server. Does no I/O. An error is a
+    /// sentence for the script's author.
+    fn check_mail(&self, mail: &Mail) -> Option<Result<(), String>>;
+
+    /// Hands a message to the mail server, within `time_max`.
+    fn mail(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered>;
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undelivered {
+    /// A sentence for who looks after the server.
+    pub message: String,
+    /// Another try would come to the same.
+    pub is_final: bool,
 }
 
 /// A request of a script.
@@ -43,12 +56,10 @@ pub struct HttpAnswer {
     pub body: String,
 }
 
-/// The way out of one run, and until when it is open.
-#[derive(Clone)]
-pub(crate) struct Reach {
-    pub(crate) outside: Option<Arc<dyn Outside>>,
-    pub(crate) started: Instant,
-    pub(crate) time_max: Duration,
+/// The way out of a run.
+pub(crate) struct Reach<'a> {
+    pub(crate) outside: Option<&'a dyn Outside>,
+    pub(crate) limits: &'a ScriptLimits,
 }
 
 /// Of an answer that is no success, so much of its body is told.
@@ -58,19 +69,25 @@ const ERROR_CHARS_MAX: usize = 1_000;
 const HEADERS_OF_CONNECTION: [&str; 8] =
     ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"];
 
-impl Reach {
-    /// Does what a function asks for.
-    pub(crate) fn call(&self, function: &'static str, arguments: &[Value]) -> Result<Value, HostError> {
-        match (&self.outside, function) {
-            (Some(outside), "http") => {
-                let request = request(arguments)?;
-                Ok(answer(outside.http(request, self.left()?)))
-            }
+impl Reach<'_> {
+    /// Does what a function asks for: at once where it is recorded or can wait, else if the run is where it may wait.
+    pub(crate) fn call(
+        &self,
+        recording: &Recording,
+        function: &'static str,
+        arguments: &[Value],
+    ) -> Result<Value, HostError> {
+        match (self.outside, function) {
+            (Some(outside), "http") => recording
+                .ask(self.limits, request(arguments)?, |request, left| answer(outside.http(request, left))),
             (Some(outside), "sendEmail") => {
                 let mail = mail::mail(arguments)?;
-                match outside.mail(mail, self.left()?) {
-                    Some(Ok(())) => Ok(outcome("result", true.into())),
-                    Some(Err(message)) => Ok(outcome("error", message.into())),
+                match outside.check_mail(&mail) {
+                    Some(Ok(())) => {
+                        recording.send(mail)?;
+                        Ok(object([("result", true.into()), ("queued", true.into())]))
+                    }
+                    Some(Err(message)) => Ok(object([("error", message.into())])),
                     None => Err(HostError::new(
                         "this server has no mail server to send with; its administrator can set one (script.mail.host)",
                     )),
@@ -78,17 +95,6 @@ impl Reach {
             }
             _ => Err(HostError::new(format!("{function}() is not available on this server yet"))),
         }
-    }
-}
-
-impl Reach {
-    /// The time that the script has still.
-    fn left(&self) -> Result<Duration, HostError> {
-        let left = self.time_max.saturating_sub(self.started.elapsed());
-        if left.is_zero() {
-            return Err(HostError::new("the script takes longer than it may (limits.script.write_ms_max)"));
-        }
-        Ok(left)
     }
 }
 
@@ -171,11 +177,11 @@ fn answer(answer: Result<HttpAnswer, String>) -> Value {
         }
         Err(message) => ("error", message.into()),
     };
-    outcome(key, value)
+    object([(key, value)])
 }
 
-fn outcome(key: &str, value: Value) -> Value {
-    let object: Object = std::iter::once((key.into(), value)).collect();
+fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    let object: Object = pairs.into_iter().map(|(key, value)| (key.into(), value)).collect();
     Value::Object(object.into())
 }
 

@@ -6,7 +6,7 @@ use boobook_engine::{Tx, TxError};
 use boobook_model::{Cell, RecordId, Schema, TableId, Value};
 use boobook_nx::{Filter, Host, HostError, RecordMeta, User, Value as NxValue};
 
-use super::{Accesses, Reach, Runner, snapshot::engine_conditions};
+use super::{Accesses, Reach, Recording, Runner, snapshot::engine_conditions};
 use crate::TableAccess;
 
 /// Reads and writes a transaction with a caller's rights.
@@ -16,10 +16,10 @@ pub(crate) struct Overlay<'a, 'h> {
     accesses: &'a Accesses,
     runner: &'a Runner,
     host: &'a dyn crate::Host,
-    now_ms: i64,
+    recording: &'a Recording,
     /// Triggers under way: they write with the rights of who made them.
     triggers: u32,
-    reach: Option<Reach>,
+    reach: Option<Reach<'a>>,
 }
 
 impl<'a, 'h> Overlay<'a, 'h> {
@@ -28,13 +28,14 @@ impl<'a, 'h> Overlay<'a, 'h> {
         accesses: &'a Accesses,
         runner: &'a Runner,
         host: &'a dyn crate::Host,
+        recording: &'a Recording,
     ) -> Self {
         let schema = Arc::clone(tx.schema());
-        Self { tx, schema, accesses, runner, host, now_ms: host.now_ms(), triggers: 0, reach: None }
+        Self { tx, schema, accesses, runner, host, recording, triggers: 0, reach: None }
     }
 
     /// With a way out.
-    pub(crate) fn reaching(self, reach: Reach) -> Self {
+    pub(crate) fn reaching(self, reach: Reach<'a>) -> Self {
         Self { reach: Some(reach), ..self }
     }
 
@@ -141,11 +142,11 @@ impl Host for Overlay<'_, '_> {
     }
 
     fn now_ms(&self) -> i64 {
-        self.now_ms
+        self.recording.now_ms(self.host)
     }
 
     fn random(&mut self) -> f64 {
-        super::snapshot::random(self.host)
+        self.recording.random(self.host)
     }
 
     fn user(&self) -> &User {
@@ -166,7 +167,7 @@ impl Host for Overlay<'_, '_> {
 
     fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {
         match &self.reach {
-            Some(reach) => reach.call(function, arguments),
+            Some(reach) => reach.call(self.recording, function, arguments),
             None => Err(HostError::new(format!("{function}() is not available here"))),
         }
     }

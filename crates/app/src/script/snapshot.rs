@@ -168,6 +168,11 @@ fn engine_test(test: &Test) -> boobook_engine::Test {
 pub(super) fn random(host: &dyn crate::Host) -> f64 {
     let mut bytes = [0; 8];
     host.random(&mut bytes);
+    unit(u64::from_le_bytes(bytes))
+}
+
+/// A number from 0 to below 1 of random bits.
+pub(super) fn unit(bits: u64) -> f64 {
     // The 53 bits that a double holds.
-    (u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64
+    (bits >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -3,22 +3,37 @@
 use std::sync::Arc;
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
-use boobook_model::UserId;
-use boobook_nx::json;
+use boobook_model::{Sq, UserId};
+use boobook_nx::{PutOff, json};
 use boobook_store::Idempotency;
 use tokio::sync::oneshot;
 
-use super::{Accesses, Behalf, Deferred, ScriptAnswer, ScriptRequest, compile, deferred, failed, refused};
+use super::{
+    Accesses, Behalf, Deferred, Recording, ScriptAnswer, ScriptRequest, compile, deferred, failed, refused,
+};
 use crate::{AppError, transaction::Transaction};
 
 pub(crate) struct ScriptTransaction {
     pub(crate) request: ScriptRequest,
     pub(crate) behalf: Behalf,
+    recording: Recording,
     /// Work that the script put off.
-    pub(crate) deferred: Vec<Deferred>,
-    pub(crate) json: Option<String>,
-    pub(crate) done: Option<ScriptAnswer>,
-    pub(crate) answer: Option<oneshot::Sender<Result<ScriptAnswer, AppError>>>,
+    put_off: Vec<PutOff>,
+    json: String,
+    /// The state after it.
+    sq: Sq,
+    answer: oneshot::Sender<Result<ScriptAnswer, AppError>>,
+}
+
+impl ScriptTransaction {
+    pub(crate) fn new(
+        request: ScriptRequest,
+        behalf: Behalf,
+        answer: oneshot::Sender<Result<ScriptAnswer, AppError>>,
+    ) -> Self {
+        let (recording, put_off) = (Recording::default(), Vec::new());
+        Self { request, behalf, recording, put_off, json: String::new(), sq: Sq(0), answer }
+    }
 }
 
 impl Transaction for ScriptTransaction {
@@ -30,13 +45,17 @@ impl Transaction for ScriptTransaction {
         self.request.source.len()
     }
 
+    fn recording(&mut self) -> Option<&mut Recording> {
+        Some(&mut self.recording)
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), AppError> {
         let library = self.behalf.database.library(tx.schema());
         let accesses = Accesses::new(tx.schema(), &self.behalf.role, self.behalf.principal.read_only);
         let source = &*self.request.source;
         let checked = compile(&self.behalf.database, &library, &accesses, source)?;
         let schema = Arc::clone(tx.schema());
-        let (json, put_off) = self.behalf.run(tx, |cx| {
+        let (json, put_off) = self.behalf.run(tx, &self.recording, |cx| {
             if !self.behalf.role.is_admin() {
                 cx.restrict();
             }
@@ -50,13 +69,13 @@ impl Transaction for ScriptTransaction {
             Ok((out, std::mem::take(&mut cx.deferred)))
         })?;
         super::check_size(&json, &self.behalf.app.limits.script)?;
-        self.deferred = deferred(&self.behalf, put_off);
-        self.json = Some(json);
+        self.put_off = put_off;
+        self.json = json;
         Ok(())
     }
 
     fn put_off(&mut self) -> Vec<Deferred> {
-        std::mem::take(&mut self.deferred)
+        deferred(&self.behalf, &self.put_off, &self.recording)
     }
 
     fn explain(&self, error: TxError) -> AppError {
@@ -64,20 +83,15 @@ impl Transaction for ScriptTransaction {
     }
 
     fn applied(&mut self, snapshot: &Snapshot, _applied: &Applied) -> Option<Idempotency> {
-        let json = self.json.take().unwrap_or_default();
-        self.done = Some(ScriptAnswer { json, sq: snapshot.sq });
+        self.sq = snapshot.sq;
         None
     }
 
     fn replay(&mut self, _snapshot: &Snapshot, _earlier: &Idempotency) {}
 
-    fn answer(mut self: Box<Self>, result: Result<(), AppError>) {
-        let answer = result.and_then(|()| {
-            self.done.take().ok_or_else(|| AppError::Internal("a script came to no answer".into()))
-        });
-        if let Some(sender) = self.answer.take() {
-            // The client may have gone; the write stands all the same.
-            let _ = sender.send(answer);
-        }
+    fn answer(self: Box<Self>, result: Result<(), AppError>) {
+        let Self { json, sq, answer, .. } = *self;
+        // The client may have gone; the write stands all the same.
+        let _ = answer.send(result.map(|()| ScriptAnswer { json, sq }));
     }
 }

@@ -2,16 +2,10 @@
 
 use std::sync::Arc;
 
-use boobook_app::{AppError, Limits, ScriptRequest};
+use boobook_app::{AppError, Limits};
 use boobook_store::{Fault, FaultStore, Faults, MemStore, Store};
 
-use crate::harness::*;
-
-async fn exec(w: &Workspace, source: &str) -> Result<String, AppError> {
-    let session = w.session_of(&w.admin).await?;
-    let request = ScriptRequest { source: source.into(), ..ScriptRequest::default() };
-    Ok(session.exec(request).await?.json)
-}
+use crate::{harness::*, web::exec};
 
 /// Puts off adding 1, which puts off adding 1000.
 const COUNT: &str = "let c := first(select Kunden); c.Name := \"put off\";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boobook_app::Mail;
+use boobook_app::{Mail, Undelivered};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, MultiPart, SinglePart},
@@ -52,27 +52,38 @@ impl Mailer {
         Ok(Some(Self { transport: builder.build(), from }))
     }
 
-    /// Sends a message, within a time. An error is a sentence for the script's author.
-    pub(super) async fn send(&self, mail: Mail, time_max: Duration) -> Result<(), String> {
-        let message = self.message(mail)?;
-        let late = |_| format!("the mail server did not take the message within {} ms", time_max.as_millis());
+    /// Whether it is a message that can be sent. An error is a sentence for the script's author.
+    pub(super) fn check(&self, mail: &Mail) -> Result<(), String> {
+        self.message(mail).map(|_| ())
+    }
+
+    /// Sends a message, within a time.
+    pub(super) async fn send(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
+        let message = self.message(mail).map_err(|message| Undelivered { message, is_final: true })?;
+        let late = |_| Undelivered {
+            message: format!("the mail server did not take the message within {} ms", time_max.as_millis()),
+            is_final: false,
+        };
         let sent = tokio::time::timeout(time_max, self.transport.send(message)).await.map_err(late)?;
         sent.map(|_| ()).map_err(|error| {
+            // The server may be away, or busy; only its own final word (5xx) is one.
+            let is_final = error.is_permanent();
             let mut reasons = error.to_string();
             let mut next = std::error::Error::source(&error);
             while let Some(error) = next {
                 reasons.push_str(&format!(": {error}"));
                 next = error.source();
             }
-            format!("the mail server did not take the message: {reasons}")
+            let message = format!("the mail server did not take the message: {reasons}");
+            Undelivered { message, is_final }
         })
     }
 
-    fn message(&self, mail: Mail) -> Result<Message, String> {
+    fn message(&self, mail: &Mail) -> Result<Message, String> {
         let read = |text: &str| {
             text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address: {error}"))
         };
-        let mut builder = Message::builder().subject(mail.subject);
+        let mut builder = Message::builder().subject(mail.subject.as_str());
         builder = builder.from(match &mail.from {
             Some(from) => read(from)?,
             None => self.from.clone(),
@@ -89,7 +100,7 @@ impl Mailer {
         for address in &mail.bcc {
             builder = builder.bcc(read(address)?);
         }
-        let built = match (mail.text, mail.html) {
+        let built = match (mail.text.clone(), mail.html.clone()) {
             (Some(text), Some(html)) => builder.multipart(MultiPart::alternative_plain_html(text, html)),
             (None, Some(html)) => builder.singlepart(SinglePart::html(html)),
             (text, None) => builder.singlepart(SinglePart::plain(text.unwrap_or_default())),

@@ -7,7 +7,7 @@ mod web;
 
 use std::time::Duration;
 
-use boobook_app::{HttpAnswer, HttpRequest, Mail, Outside};
+use boobook_app::{HttpAnswer, HttpRequest, Mail, Outside, Undelivered};
 use tokio::runtime::Handle;
 
 use crate::config::ScriptSettings;
@@ -36,9 +36,19 @@ impl Outside for World {
         self.web.http(request, time_max)
     }
 
-    fn mail(&self, mail: Mail, time_max: Duration) -> Option<Result<(), String>> {
-        let mailer = self.mailer.as_ref()?;
-        Some(self.runtime.block_on(mailer.send(mail, time_max)))
+    fn check_mail(&self, mail: &Mail) -> Option<Result<(), String>> {
+        Some(self.mailer.as_ref()?.check(mail))
+    }
+
+    fn mail(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
+        match &self.mailer {
+            Some(mailer) => self.runtime.block_on(mailer.send(mail, time_max)),
+            // Who takes it out of the settings may put it in again.
+            None => Err(Undelivered {
+                message: "there is no mail server (script.mail.host)".into(),
+                is_final: false,
+            }),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use boobook_app::{HttpRequest, Mail};
+use boobook_app::{HttpRequest, Mail, Undelivered};
 use tokio::runtime::Runtime;
 
 use super::{Network, guard, mail::Mailer, web::Web};
@@ -259,7 +259,7 @@ fn sink() -> (u16, thread::JoinHandle<String>) {
     (port, taken)
 }
 
-fn post(port: u16, mail: Mail, time_max: Duration) -> Result<(), String> {
+fn post(port: u16, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
     let settings = ScriptMailSettings {
         host: "127.0.0.1".into(),
         port,
@@ -268,7 +268,12 @@ fn post(port: u16, mail: Mail, time_max: Duration) -> Result<(), String> {
         ..ScriptMailSettings::default()
     };
     let mailer = Mailer::new(&settings).unwrap().unwrap();
-    Runtime::new().unwrap().block_on(mailer.send(mail, time_max))
+    let is_one = mailer.check(mail);
+    let sent = Runtime::new().unwrap().block_on(mailer.send(mail, time_max));
+    if let Err(message) = is_one {
+        assert_eq!(sent, Err(Undelivered { message, is_final: true }), "what is no message is not sent");
+    }
+    sent
 }
 
 #[test]
@@ -284,7 +289,7 @@ fn a_message_is_handed_over() {
         html: Some("<b>Hello</b>".into()),
         ..Mail::default()
     };
-    assert_eq!(post(port, mail, LONG), Ok(()));
+    assert_eq!(post(port, &mail, LONG), Ok(()));
     let said = taken.join().unwrap();
     for part in [
         "MAIL FROM:<db@example.com>",
@@ -306,18 +311,22 @@ fn a_message_is_handed_over() {
 fn messages_that_are_not_sent() {
     let to = |address: &str| Mail { to: vec![address.into()], ..Mail::default() };
     let (port, taken) = sink();
-    let error = post(port, to("nobody@example.com"), LONG).unwrap_err();
-    assert!(error.contains("did not take the message") && error.contains("no such user"), "{error}");
+    let Undelivered { message, is_final } = post(port, &to("nobody@example.com"), LONG).unwrap_err();
+    assert!(message.contains("did not take the message") && message.contains("no such user"), "{message}");
+    assert!(is_final, "it will not come to know that user");
     drop(taken);
     for address in ["no address", "a@b@c", "a@example.com\r\nBcc: c@example.com"] {
-        let error = post(1, to(address), LONG).unwrap_err();
-        assert!(error.contains("is no mail address"), "{address}: {error}");
+        let error = post(1, &to(address), LONG).unwrap_err();
+        assert!(error.is_final && error.message.contains("is no mail address"), "{address}: {error:?}");
     }
+    let away = post(1, &to("a@example.com"), LONG).unwrap_err();
+    assert!(!away.is_final, "it may come back: {away:?}");
     // One that accepts and says nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let error = post(port, to("a@example.com"), Duration::from_millis(50)).unwrap_err();
-    assert_eq!(error, "the mail server did not take the message within 50 ms");
+    let error = post(port, &to("a@example.com"), Duration::from_millis(50)).unwrap_err();
+    assert_eq!(error.message, "the mail server did not take the message within 50 ms");
+    assert!(!error.is_final);
     let none = Mailer::new(&ScriptMailSettings::default()).unwrap();
     assert!(none.is_none());
     let wrong = ScriptMailSettings { host: "localhost".into(), ..ScriptMailSettings::default() };

@@ -3,6 +3,7 @@
 //! Leaves, index thresholds and the like are far smaller in unit tests (`cfg!(test)`), so that tables of a few
 //! dozen records have many of them. `tests/large.rs` tries the real ones.
 
+mod apart;
 mod check;
 mod model;
 mod versions;
@@ -232,7 +233,7 @@ impl Both {
         if abort {
             return;
         }
-        let applied = head.apply(writes).unwrap();
+        let applied = head.apply(&writes).unwrap();
         next.clock_ms = next.clock_ms.max(now_ms);
         assert_eq!(applied.schema.map(|sq| sq.0), reshape.map(|_| base.sq + 1));
         if let Some(sq) = applied.schema {
@@ -500,12 +501,12 @@ fn a_transaction_of_another_state_is_not_applied() {
     let (first, second) = (one_create(&head), one_create(&head));
     // The same state, seen by another working copy.
     let mut copy = Head::new(head.publish());
-    copy.apply(one_create(&head)).unwrap();
-    head.apply(first).unwrap();
-    assert_eq!(head.apply(second).unwrap_err(), StaleWrites);
+    copy.apply(&one_create(&head)).unwrap();
+    head.apply(&first).unwrap();
+    assert_eq!(head.apply(&second).unwrap_err(), StaleWrites);
     // As far on, but by another transaction: sequences do not tell.
     assert_eq!(copy.snapshot().sq, head.snapshot().sq);
-    assert_eq!(copy.apply(one_create(&head)).unwrap_err(), StaleWrites);
+    assert_eq!(copy.apply(&one_create(&head)).unwrap_err(), StaleWrites);
     assert_eq!(copy.snapshot().table(tid(0)).unwrap().len(), 1);
 }
 
@@ -530,9 +531,9 @@ fn a_transaction_from_before_a_vacuum_is_not_applied() {
     let (early, row) = (update(head), head.snapshot().table(tid(0)).unwrap().row(rid(4)));
     assert!(head.vacuum_above(0));
     assert_ne!(head.snapshot().table(tid(0)).unwrap().row(rid(4)), row);
-    assert_eq!(head.apply(early).unwrap_err(), StaleWrites);
+    assert_eq!(head.apply(&early).unwrap_err(), StaleWrites);
     let again = update(head);
-    assert_eq!(head.apply(again).unwrap().changes[0].rid, rid(4));
+    assert_eq!(head.apply(&again).unwrap().changes[0].rid, rid(4));
 }
 
 /// Deletions go by sequence, and none that is too young goes along, whether it still has a row or not.

@@ -147,7 +147,7 @@ fn what_is_not_written_keeps_its_version() {
         let mut tx = both.head.begin("u8K2mQ".parse().unwrap(), 2_000);
         tx.update(tid(0), rid(1), vec![(slot, value)]).unwrap();
         let writes = tx.finish().unwrap();
-        both.head.apply(writes).unwrap();
+        both.head.apply(&writes).unwrap();
         parts(&both.head.publish())
     };
     let field = both.model.table(0).fields[0].clone();

@@ -212,9 +212,9 @@ impl Checker<'_> {
             ("cached", [of]) => self.expr(of),
             ("invalidate", [of]) => {
                 // A table or a record: there are no caches that a script would have to tell.
-                if !matches!(&of.kind, ExprKind::Name(name) if names::table(self.scope.schema, &name.text).is_some())
-                {
-                    self.expr(of);
+                match &of.kind {
+                    ExprKind::Name(name) if self.known_table(name).is_some() => {}
+                    _ => _ = self.expr(of),
                 }
                 expr(Kind::Constant(Value::Null), Type::VOID, span)
             }
@@ -261,9 +261,9 @@ impl Checker<'_> {
     fn table_id(&mut self, of: &Ast, span: Span) -> Expr {
         if let ExprKind::Name(name) = &of.kind
             && self.variable(&name.text).is_none()
-            && let Some(table) = names::table(self.scope.schema, &name.text)
+            && let Some(table) = self.known_table(name)
         {
-            return expr(Kind::Constant(Value::text(table.id.to_string())), Type::TEXT, span);
+            return expr(Kind::Constant(Value::text(table.to_string())), Type::TEXT, span);
         }
         if let ExprKind::Text(name) = &of.kind {
             let id = names::table(self.scope.schema, name).map(|table| Value::text(table.id.to_string()));

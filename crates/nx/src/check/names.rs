@@ -265,16 +265,10 @@ impl Checker<'_> {
         if name.text.is_empty() {
             return None;
         }
-        let schema = self.scope.schema;
-        let by_id = || name.text.parse().ok().and_then(|id| schema.table(id)).map(|table| &**table);
-        let found = match self.scope.form {
-            Form::Ids => by_id().or_else(|| names::table(schema, &name.text)),
-            Form::Human => names::table(schema, &name.text),
-        };
-        if let Some(table) = found {
-            self.references.push((name.span, Reference::Table(table.id)));
-            return Some(table.id);
+        if let Some(table) = self.known_table(name) {
+            return Some(table);
         }
+        let schema = self.scope.schema;
         let near = suggest(&name.text, schema.tables.iter().map(|table| &*table.caption));
         let hint = near.map(|near| format!("did you mean {near:?}?"));
         self.error_with_hint(
@@ -284,5 +278,18 @@ impl Checker<'_> {
             hint,
         );
         None
+    }
+
+    /// The table of a name, where there is one.
+    pub(super) fn known_table(&mut self, name: &Name) -> Option<TableId> {
+        let schema = self.scope.schema;
+        let by_id = || name.text.parse().ok().and_then(|id| schema.table(id)).map(|table| &**table);
+        let found = match self.scope.form {
+            Form::Ids => by_id().or_else(|| names::table(schema, &name.text)),
+            Form::Human => names::table(schema, &name.text),
+        };
+        let table = found?.id;
+        self.references.push((name.span, Reference::Table(table)));
+        Some(table)
     }
 }

@@ -29,7 +29,8 @@ outside! {
     "files", Volatile, "record -> [any]": "The files of a record.";
     "fileUrl", Volatile, "record, text -> text": "Where a file of a record can be loaded.";
     "http", Outside, "text, text, any?, any?, any? -> any": "Sends a request: method, address, headers, body, files. \
-        The answer is an object with `result` or `error`.";
+        The answer is an object with `result` or `error`. Other writes to the database do not wait for it; where they \
+        change what the script has read, it runs again with the answers it got.";
     "importFile", Writes, "record, text, text? -> any": "Loads a file from the web and attaches it to a record.";
     "loadFileAsBase64", Volatile, "record, text -> text": "The bytes of a file as base64.";
     "loadFileAsBase64URL", Volatile, "record, text -> text": "The bytes of a file as a data URL.";
@@ -37,7 +38,9 @@ outside! {
     "removeFile", Writes, "record, text -> void": "Removes a file of a record.";
     "renameFile", Writes, "record, text, text -> void": "Renames a file of a record.";
     "sendEmail", Outside, "any -> any": "Sends a message: `from`, `to`, `cc`, `bcc`, `replyTo`, `subject`, `text`, \
-        `html`, `attachments`.";
+        `html`, `attachments`. The message is queued with the transaction and sent once that is stored, not at all if it \
+        fails: the answer is `{result: true, queued: true}`, or `error` if an address is none. What becomes of it later \
+        is in the server's log.";
     "shareFile", Outside, "record, text -> text": "Shares a file of a record; answers the address.";
     "shareView", Outside, "text -> text": "Shares a view; answers the address.";
     "unshareAllViews", Outside, "-> void": "Ends the sharing of all views.";

@@ -167,7 +167,7 @@ impl World {
         let mut tx = self.head.begin("u1".parse().unwrap(), 1_000);
         work(&mut tx);
         if let Ok(writes) = tx.finish() {
-            self.head.apply(writes).unwrap();
+            self.head.apply(&writes).unwrap();
         }
     }
 

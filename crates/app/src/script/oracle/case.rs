@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     SystemHost,
-    script::{Accesses, Memos, Recall, Runner, overlay::Overlay, snapshot::Reader},
+    script::{Accesses, Memos, Recall, Recording, Runner, overlay::Overlay, snapshot::Reader},
 };
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -72,7 +72,7 @@ impl<'w> Case<'w> {
         let mut head = self.world.head(&self.library.schema);
         let mut tx = head.begin(actor(), NOW_MS);
         self.world.fill(&mut tx, &|_| true);
-        head.apply(tx.finish().unwrap()).unwrap();
+        head.apply(&tx.finish().unwrap()).unwrap();
         let before = head.publish();
         // What is asked for again may be answered by other means than the first time.
         for what in ["snapshot", "snapshot, once more", "snapshot, for the third time"] {
@@ -93,7 +93,7 @@ impl<'w> Case<'w> {
         self.expect("commit", &writes, data, is_whole.then_some(&Json::Null), &outcome);
         let Ok(finished) = finished else { return };
 
-        head.apply(finished).unwrap();
+        head.apply(&finished).unwrap();
         let mut snapshot = head.publish();
         for what in ["snapshot behind the writes", "snapshot behind a vacuum"] {
             if let Some(difference) = self.world.differs(&written, &snapshot) {
@@ -114,7 +114,7 @@ impl<'w> Case<'w> {
         let mut head = self.world.head(&self.library.schema);
         let mut tx = head.begin(actor(), NOW_MS);
         self.world.fill(&mut tx, &|number| number <= half);
-        head.apply(tx.finish().unwrap()).unwrap();
+        head.apply(&tx.finish().unwrap()).unwrap();
         let mut tx = head.begin(actor(), NOW_MS);
         self.world.fill(&mut tx, &|number| number > half);
         self.world.settle(&mut tx, half);
@@ -146,7 +146,10 @@ impl<'w> Case<'w> {
     }
 
     fn run_in(&self, tx: &mut Tx<'_>, script: &Script) -> Result<Json, String> {
-        self.run(&mut Overlay::new(tx, &self.accesses, &self.runner, &SystemHost), script)
+        self.run(
+            &mut Overlay::new(tx, &self.accesses, &self.runner, &SystemHost, &Recording::default()),
+            script,
+        )
     }
 
     /// What a host makes of a script.
