@@ -20,7 +20,8 @@ use crate::{
 };
 
 const HELP: &str = "\
-A line is a script of NX; one that is not complete goes on in the next line. Tab completes, Ctrl-R searches the history.
+A line is a script of NX; one that is not complete goes on in the next line.
+Tab completes, Ctrl-R searches the history.
   .tables          the tables of the database
   .fields TABLE    the fields of a table
   .exec on | off   whether scripts may write; each is a transaction of its own
@@ -101,6 +102,9 @@ fn editor(tables: &[Table]) -> Reedline {
     let menu = ColumnarMenu::default().with_name(MENU);
     let mut editor = Reedline::create()
         .with_completer(Box::new(Complete(Words::new(tables))))
+        // A script that is pasted is one, however many lines it has, and its tabs complete nothing. (The Windows console
+        // does not tell what is pasted.)
+        .use_bracketed_paste(cfg!(not(windows)))
         .with_quick_completions(true)
         .with_partial_completions(true)
         .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
