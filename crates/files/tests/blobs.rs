@@ -326,6 +326,26 @@ async fn places_that_cannot_be_used_say_why() {
     assert!(Blobs::open("memory:///", options()).is_ok());
 }
 
+#[tokio::test]
+async fn a_new_root_has_a_durable_name() {
+    let folder = TempDir::new().unwrap();
+    let faults = Faults::default();
+    let above = folder.path().join("srv");
+    Blobs::local_with_faults(above.join("blobs"), faults.clone()).unwrap();
+    let wanted = [
+        Step::MakeDir(above.clone()),
+        Step::SyncDir(folder.path().into()),
+        Step::MakeDir(above.join("blobs")),
+        Step::SyncDir(above.clone()),
+    ];
+    assert_eq!(faults.steps(), wanted);
+    Blobs::local_with_faults(above.join("blobs"), faults.clone()).unwrap();
+    assert_eq!(faults.steps(), wanted);
+    faults.plan(1, Fault::Fails);
+    let refused = Blobs::local_with_faults(above.join("others"), faults).map(drop);
+    assert!(matches!(refused, Err(BlobError::Location { .. })), "{refused:?}");
+}
+
 /// Lets each step of an upload fail in turn, and each be the last before the process dies.
 #[tokio::test]
 async fn no_failure_leaves_half_a_blob_or_is_swallowed() {
