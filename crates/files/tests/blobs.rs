@@ -316,14 +316,37 @@ async fn places_that_cannot_be_used_say_why() {
         let refused = Blobs::open(location, options()).unwrap_err();
         assert!(matches!(refused, BlobError::Location { .. }), "{refused:?}");
     }
-    if cfg!(not(feature = "cloud")) {
-        let refused = Blobs::open("s3://bucket/prefix", options()).unwrap_err().to_string();
+    let bucket = Blobs::open("s3://bucket/prefix", [("aws_region".to_owned(), "eu-central-1".to_owned())]);
+    if cfg!(feature = "cloud") {
+        bucket.unwrap();
+    } else {
+        let refused = bucket.unwrap_err().to_string();
         assert!(refused.contains("feature `cloud`"), "{refused}");
     }
     let url = format!("file://{}/blobs", folder.path().display());
     put(&Blobs::open(&url, options()).unwrap(), &content(1, 10)).await;
     assert!(folder.path().join("blobs/abc123def456").is_dir());
     assert!(Blobs::open("memory:///", options()).is_ok());
+}
+
+#[tokio::test]
+async fn a_new_root_has_a_durable_name() {
+    let folder = TempDir::new().unwrap();
+    let faults = Faults::default();
+    let above = folder.path().join("srv");
+    Blobs::local_with_faults(above.join("blobs"), faults.clone()).unwrap();
+    let wanted = [
+        Step::MakeDir(above.clone()),
+        Step::SyncDir(folder.path().into()),
+        Step::MakeDir(above.join("blobs")),
+        Step::SyncDir(above.clone()),
+    ];
+    assert_eq!(faults.steps(), wanted);
+    Blobs::local_with_faults(above.join("blobs"), faults.clone()).unwrap();
+    assert_eq!(faults.steps(), wanted);
+    faults.plan(1, Fault::Fails);
+    let refused = Blobs::local_with_faults(above.join("others"), faults).map(drop);
+    assert!(matches!(refused, Err(BlobError::Location { .. })), "{refused:?}");
 }
 
 /// Lets each step of an upload fail in turn, and each be the last before the process dies.

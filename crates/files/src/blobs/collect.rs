@@ -69,7 +69,8 @@ impl Blobs {
     }
 
     /// Gives all blobs of a database to another one, as a copy of the database needs them. In a directory they are
-    /// shared on disk and take no room. May be repeated after a failure.
+    /// shared on disk and take no room. They keep their age: do not collect the copy before its records refer to them.
+    /// May be repeated after a failure.
     pub async fn copy_database(&self, from: &DatabaseId, to: &DatabaseId) -> Result<Copied, BlobError> {
         let mut sum = Copied::default();
         for folder in self.backend.folders(from).await? {

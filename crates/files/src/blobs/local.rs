@@ -61,12 +61,11 @@ impl Drop for Temporary {
 
 impl Local {
     pub(super) fn new(root: PathBuf, disk: Disk) -> Result<Self, BlobError> {
-        let location = |e: io::Error| BlobError::Location {
+        let made = make_root(&disk, &root).and_then(|()| root.canonicalize());
+        let root = made.map_err(|e| BlobError::Location {
             location: root.display().to_string(),
             reason: format!("{e}. It must be a directory that the server may write to"),
-        };
-        fs::create_dir_all(&root).map_err(location)?;
-        let root = root.canonicalize().map_err(location)?;
+        })?;
         Ok(Self { root, disk, durable: Mutex::default(), names: Mutex::default() })
     }
 
@@ -303,10 +302,61 @@ impl Temporary {
     }
 }
 
+/// Makes the root with the directories above it, their names durable.
+fn make_root(disk: &Disk, root: &Path) -> io::Result<()> {
+    let above = match root.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    if root.is_dir() {
+        return Ok(());
+    }
+    make_root(disk, above)?;
+    if !disk.make_dir(root)? && !root.is_dir() {
+        return Err(ErrorKind::NotADirectory.into());
+    }
+    disk.sync_dir(above)
+}
+
 /// Reads up to `length` bytes at `offset`: `None` if the file ends before that.
 pub(super) fn read_at(mut file: &File, offset: u64, length: usize) -> io::Result<Option<Bytes>> {
     file.seek(SeekFrom::Start(offset))?;
     let mut piece = Vec::with_capacity(length);
     file.take(length as u64).read_to_end(&mut piece)?;
     Ok((piece.len() == length).then(|| piece.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The collector lists, somebody uploads the same content, the collector removes: it must look again.
+    #[test]
+    fn what_became_young_since_it_was_listed_stays() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let local = Arc::new(Local::new(folder.path().into(), Disk::default()).unwrap());
+        let database: DatabaseId = "abc123def456".parse().unwrap();
+        let put = || {
+            let mut temporary = local.begin(&database).unwrap();
+            temporary.write(b"content").unwrap();
+            temporary.publish(&database).unwrap().hash
+        };
+        let hash = put();
+        let (path, shard) = (local.blob(&database, &hash), &hash.to_string()[..2]);
+        let before = fs::metadata(&path).unwrap().modified().unwrap() - Duration::from_hours(1);
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(before - Duration::from_hours(1))
+            .unwrap();
+        let listed = local.list(&database, shard).unwrap();
+        assert!(listed[0].modified < before);
+        put();
+        assert!(local.remove(&database, shard, listed, before).unwrap().is_empty());
+        assert!(path.exists());
+    }
 }

@@ -277,3 +277,7 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(StoreErro
     let path = path.to_string();
     move |e| BlobError::Failed { action, path, reason: e.to_string() }
 }
+
+#[cfg(test)]
+#[path = "remote_tests.rs"]
+mod tests;

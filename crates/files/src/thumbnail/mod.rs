@@ -235,7 +235,7 @@ impl Inner {
     }
 }
 
-/// Forgets a flight when the last who waits for it is done or goes away.
+/// Forgets a flight when it is done, or when the last who waits for it goes away.
 struct Landing<'a> {
     inner: &'a Inner,
     key: &'a Key,
@@ -246,8 +246,8 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         let mut flights = self.inner.flights.lock();
         // One is the map's, one is ours; more are of others who wait.
-        let is_last = Arc::strong_count(self.flight) <= 2;
-        if is_last && flights.get(self.key).is_some_and(|flight| Arc::ptr_eq(flight, self.flight)) {
+        let is_over = self.flight.initialized() || Arc::strong_count(self.flight) <= 2;
+        if is_over && flights.get(self.key).is_some_and(|flight| Arc::ptr_eq(flight, self.flight)) {
             flights.remove(self.key);
         }
     }
