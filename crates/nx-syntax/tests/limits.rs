@@ -112,6 +112,32 @@ fn depth_within_the_limit_is_fine() {
     }
 }
 
+/// The stored form has parentheses that the source does not have.
+#[test]
+fn what_is_read_is_read_again_once_it_is_stored() {
+    for (opening, closing) in [
+        ("+", ""),
+        ("- ", ""),
+        ("not ", ""),
+        ("f(a or b and not c = d + e * -", ")"),
+        ("a := b + [(", ")]"),
+        ("if a or b then 1 + 2 * (", ") end"),
+        ("(select T where a = b + ", ")"),
+        ("x.(a + b * ", " order by a)"),
+        ("---{1 + 2 * ", "}---"),
+    ] {
+        let mut read = 0;
+        for depth in (1..=200).step_by(7) {
+            let source = format!("{}a{}", opening.repeat(depth), closing.repeat(depth));
+            if parse(&source).diagnostics.is_empty() {
+                stability::check(&source);
+                read = depth;
+            }
+        }
+        assert!(read > 30, "{opening} is read {read} times within itself");
+    }
+}
+
 #[test]
 fn sizes_have_an_end() {
     let codes = |source: &str| parse(source).diagnostics.iter().map(|d| d.code).collect::<Vec<_>>();

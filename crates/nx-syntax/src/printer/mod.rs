@@ -11,15 +11,18 @@ use crate::{
     ast::{Expr, ExprKind, Key, Name, Pair, Script, Select, TemplatePart, Type, TypeKind},
     level::Level,
     lexer::is_word,
+    limits::Limits,
     token::TokenKind,
 };
+use operators::is_operation;
 
 /// How a script is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// For people: lines, tabs, an `end` for every block, no parentheses that are not needed.
     Human,
-    /// As it is stored: on one line, every operation in parentheses, sequences as nested pairs, `var` for `let`.
+    /// As it is stored: on one line, every operation in parentheses (unless they would nest too deeply), sequences as
+    /// nested pairs, `var` for `let`.
     Ids,
 }
 
@@ -27,10 +30,20 @@ pub enum Form {
 /// text needs them. It is asked for every name that may refer to something, the places of declaration included, but
 /// not for the keys of objects. A comment is written as a text that stands as a statement.
 pub fn print(script: &Script, form: Form, names: &dyn Fn(&Name) -> Option<String>) -> String {
-    let mut printer = Printer { out: String::new(), form, names, indent: 0 };
-    match form {
-        Form::Human => printer.lines(&script.body),
-        Form::Ids => printer.pairs(&script.body),
+    let printed = |wraps: bool| {
+        let (out, indent, depth, depth_max) = (String::new(), 0, 0, 0);
+        let mut printer = Printer { out, form, names, indent, wraps, depth, depth_max };
+        match form {
+            Form::Human => printer.lines(&script.body),
+            Form::Ids => printer.pairs(&script.body),
+        }
+        printer
+    };
+    let mut printer = printed(form == Form::Ids);
+    // What was read must be read again once it is stored: where parentheses that are not needed would nest deeper than
+    // the parser goes, there are none.
+    if printer.wraps && printer.depth_max > Limits::DEFAULT.nesting_max {
+        printer = printed(false);
     }
     printer.out
 }
@@ -40,6 +53,11 @@ struct Printer<'a> {
     form: Form,
     names: &'a dyn Fn(&Name) -> Option<String>,
     indent: usize,
+    /// Every operation stands in parentheses.
+    wraps: bool,
+    /// Expressions around, those twice that have parentheses of the stored form.
+    depth: u32,
+    depth_max: u32,
 }
 
 impl Printer<'_> {
@@ -72,6 +90,14 @@ impl Printer<'_> {
     }
 
     fn bare(&mut self, expr: &Expr) {
+        let wrapped = u32::from(self.wraps && is_operation(expr));
+        self.depth += 1 + wrapped;
+        self.depth_max = self.depth_max.max(self.depth);
+        self.kind(expr);
+        self.depth -= 1 + wrapped;
+    }
+
+    fn kind(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Missing => {}
             ExprKind::Number(text) => self.push(text),

@@ -1,6 +1,6 @@
 //! Operators and where they need parentheses.
 
-use super::{Form, Printer};
+use super::Printer;
 use crate::{
     ast::{Binary, BinaryOperator, Expr, ExprKind, OrderKey, UnaryOperator},
     level::{Level, level, of_operator},
@@ -8,19 +8,13 @@ use crate::{
 
 impl Printer<'_> {
     pub(super) fn needs_parentheses(&self, expr: &Expr, least: Level) -> bool {
-        let is_operation = matches!(
-            expr.kind,
-            ExprKind::Unary { .. } | ExprKind::Binary(_) | ExprKind::Assign { .. } | ExprKind::Order(_)
-        );
-        match self.form {
-            // The stored form's parentheses are part of the operation.
-            Form::Ids if is_operation => false,
-            _ => level(expr) < least || least > Level::Assign && lacks_operand(expr),
-        }
+        // The stored form's parentheses are part of the operation.
+        let has_its_own = self.wraps && is_operation(expr);
+        !has_its_own && (level(expr) < least || least > Level::Assign && lacks_operand(expr))
     }
 
     pub(super) fn operation(&mut self, expr: &Expr) {
-        let stored = self.form == Form::Ids;
+        let stored = self.wraps;
         if let ExprKind::Binary(chain) = &expr.kind {
             return if stored { self.stored_chain(chain) } else { self.chain(chain) };
         }
@@ -101,6 +95,13 @@ impl Printer<'_> {
             }
         }
     }
+}
+
+pub(super) fn is_operation(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Unary { .. } | ExprKind::Binary(_) | ExprKind::Assign { .. } | ExprKind::Order(_)
+    )
 }
 
 /// Whether a side of the operation is empty, so that what stands beside it would be taken for that side.
