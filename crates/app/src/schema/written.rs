@@ -1,7 +1,11 @@
 //! Scripts that an edit brings, put into the form the schema keeps.
 
+use std::sync::Arc;
+
 use boobook_model::Schema;
-use boobook_nx::{Form, RenamedOption, ScriptPlace, Unreadable, map_scripts, store_scripts};
+use boobook_nx::{
+    Form, Library, RenamedOption, ScriptPlace, Unreadable, converted, map_scripts, store_scripts,
+};
 use boobook_nx_syntax::line_column;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,10 +20,24 @@ pub(super) fn keep_new_scripts(before: &Schema, schema: &mut Schema, form: Form)
         None
     });
     let mut new = FxHashSet::default();
+    let mut library = None;
     map_scripts(schema, &mut |place, source| {
-        if known.get(&place.path).is_none_or(|before| before != source) {
-            new.insert(place.path.clone());
+        let before_text = known.get(&place.path);
+        if before_text.is_some_and(|before| before == source) {
+            return None;
         }
+        // Who downloads scripts with captions, renames a field and uploads all of it again has changed no script: with
+        // the old captions it is what it was.
+        if form == Form::Human
+            && let Some(kept) = before_text
+        {
+            let library = library.get_or_insert_with(|| Library::compile(Arc::new(before.clone())));
+            let shown = converted(library, place, kept, Form::Ids, Form::Human);
+            if shown.is_ok_and(|shown| shown.trim_end() == source.trim_end()) {
+                return Some(kept.clone());
+            }
+        }
+        new.insert(place.path.clone());
         None
     });
     let written = |place: &ScriptPlace| new.contains(&place.path).then_some(form);
@@ -49,7 +67,7 @@ fn refused(unreadable: &Unreadable) -> AppError {
 fn renamed_options(before: &Schema, schema: &Schema) -> Vec<RenamedOption> {
     let mut renamed = Vec::new();
     for table in &schema.tables {
-        let Some(old_table) = before.table(table.id).filter(|old| !std::sync::Arc::ptr_eq(old, table)) else {
+        let Some(old_table) = before.table(table.id).filter(|old| !Arc::ptr_eq(old, table)) else {
             continue;
         };
         for field in &table.fields {
