@@ -9,7 +9,7 @@ use axum::{
 use boobook_app::DocumentFile;
 use boobook_files::ByteRange;
 
-use super::{bad_part, bytes, is_known, not_modified, range_refused, shown};
+use super::{bytes, is_known, next_part, not_modified, paced, range_refused, shown};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Caller, Upload, session},
@@ -53,18 +53,19 @@ pub(crate) async fn post_background(
     request: Request<Body>,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
+    let idle_max = api.config.body_timeout;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(|kind| kind.starts_with("multipart/")) {
-        let content = request.into_body().into_data_stream();
+        let content = paced(request.into_body().into_data_stream(), idle_max);
         let stored = session.put_document_file(DocumentFile::Background, NAME, content).await?;
         return to_json(&shown(&stored));
     }
     let Upload(mut multipart) = Upload::from_request(request, &api).await?;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
+    while let Some(part) = next_part(&mut multipart, idle_max).await? {
         if part.file_name().is_none() {
             continue;
         }
-        let stored = session.put_document_file(DocumentFile::Background, NAME, part).await?;
+        let stored = session.put_document_file(DocumentFile::Background, NAME, paced(part, idle_max)).await?;
         return to_json(&shown(&stored));
     }
     Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part with a file name is needed"))

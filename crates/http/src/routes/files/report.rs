@@ -7,7 +7,7 @@ use axum::{
 };
 use boobook_app::{AppError, DocumentFile};
 
-use super::{bad_part, bytes, is_known, not_modified, range_refused, shown, wanted};
+use super::{bytes, is_known, next_part, not_modified, paced, range_refused, shown, wanted};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Caller, Upload, session},
@@ -65,10 +65,11 @@ pub(crate) async fn upload_report_file(
     Upload(mut multipart): Upload,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
+    let idle_max = api.config.body_timeout;
+    while let Some(part) = next_part(&mut multipart, idle_max).await? {
         let Some(name) = part.file_name().map(str::to_owned) else { continue };
         let file = DocumentFile::Report(report);
-        return to_json(&shown(&session.put_document_file(file, &name, part).await?));
+        return to_json(&shown(&session.put_document_file(file, &name, paced(part, idle_max)).await?));
     }
     Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part `file` with a file name is needed"))
 }

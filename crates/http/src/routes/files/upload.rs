@@ -1,14 +1,17 @@
 //! `POST R/files`
 
+use std::{pin::pin, time::Duration};
+
 use axum::{
-    extract::{Multipart, Path, State},
+    extract::{Multipart, Path, State, multipart::Field},
     response::Response,
 };
 use boobook_app::{NewFile, Session};
 use boobook_model::FileEntry;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use super::{bad_part, record_id, shown};
+use super::{next_part, paced, record_id, shown};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Caller, Upload, session},
@@ -40,7 +43,7 @@ pub(crate) async fn upload_file(
     let record = record_id(&record)?;
     // Not one byte of a large file is taken in vain.
     session.check_attach(&table, record).await?;
-    let (entry, new) = take(&session, multipart).await?;
+    let (entry, new) = take(&session, multipart, api.config.body_timeout).await?;
     let entry = session.attach(&table, record, entry, &new).await?;
     let mut answer = shown(&entry);
     answer["message"] = DONE.into();
@@ -48,22 +51,26 @@ pub(crate) async fn upload_file(
 }
 
 /// Stores the file of a multipart body; what else came with it.
-pub(crate) async fn take(session: &Session, mut multipart: Multipart) -> ApiResult<(FileEntry, NewFile)> {
+pub(crate) async fn take(
+    session: &Session,
+    mut multipart: Multipart,
+    idle_max: Duration,
+) -> ApiResult<(FileEntry, NewFile)> {
     let mut new = NewFile::default();
     let mut stored = None;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
+    while let Some(part) = next_part(&mut multipart, idle_max).await? {
         if let Some(name) = part.file_name() {
             if stored.is_some() {
                 return Err(ApiError::at(ErrorCode::InvalidValue, "file", "one request brings one file"));
             }
             new.name = name.to_owned();
             new.content_type = part.content_type().map(str::to_owned);
-            stored = Some(session.store_content(&new.name.clone(), part).await?);
+            stored = Some(session.store_content(&new.name.clone(), paced(part, idle_max)).await?);
             continue;
         }
         match part.name().map(str::to_owned).as_deref() {
             Some("fieldName") => {
-                let text = text_of(part).await?;
+                let text = text_of(part, idle_max).await?;
                 new.field = Some(text).filter(|text| !text.is_empty());
             }
             Some("file") => {
@@ -71,7 +78,7 @@ pub(crate) async fn take(session: &Session, mut multipart: Multipart) -> ApiResu
                 return Err(ApiError::at(ErrorCode::InvalidValue, "file", message));
             }
             // Other text parts are other programs' business.
-            _ => _ = text_of(part).await?,
+            _ => _ = text_of(part, idle_max).await?,
         }
     }
     match stored {
@@ -84,15 +91,17 @@ pub(crate) async fn take(session: &Session, mut multipart: Multipart) -> ApiResu
     }
 }
 
-async fn text_of(mut part: axum::extract::multipart::Field<'_>) -> ApiResult<String> {
+async fn text_of(part: Field<'_>, idle_max: Duration) -> ApiResult<String> {
     let place = part.name().unwrap_or("part").to_owned();
+    let refused = |problem: String| ApiError::at(ErrorCode::InvalidValue, &place, problem);
+    let mut content = pin!(paced(part, idle_max));
     let mut text = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(|e| bad_part(&e))? {
+    while let Some(piece) = content.next().await {
+        let piece = piece.map_err(refused)?;
         if text.len() + piece.len() > TEXT_BYTES_MAX {
-            let problem = format!("a text part is at most {TEXT_BYTES_MAX} bytes long");
-            return Err(ApiError::at(ErrorCode::InvalidValue, &place, problem));
+            return Err(refused(format!("a text part is at most {TEXT_BYTES_MAX} bytes long")));
         }
         text.extend_from_slice(&piece);
     }
-    String::from_utf8(text).map_err(|_| ApiError::at(ErrorCode::InvalidValue, &place, "expected UTF-8"))
+    String::from_utf8(text).map_err(|_| refused("expected UTF-8".into()))
 }
