@@ -46,6 +46,7 @@ mod dictionary;
 mod error;
 mod gone;
 mod head;
+mod hits;
 mod index;
 mod layout;
 mod load;
@@ -54,6 +55,7 @@ mod mask;
 mod meta;
 #[cfg(test)]
 mod oracle;
+mod probe;
 mod reverse;
 mod rows;
 mod select;

@@ -346,6 +346,7 @@ fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &
     let ids: Vec<RecordId> = wanted.iter().map(|(id, _)| *id).collect();
     assert_eq!(snapshot.ids(tid(at), conditions, &[]), ids, "{conditions:?}");
     assert_eq!(snapshot.count(tid(at), conditions, &[]), ids.len(), "{conditions:?}");
+    check_first_by(snapshot, model, at, conditions);
     let table = snapshot.table(tid(at)).unwrap();
     let rows: Vec<Row> = ids.iter().map(|id| table.row(*id).unwrap()).collect();
     for slot in 0..=model.table(at).fields.len() {
@@ -367,6 +368,25 @@ fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &
     let mut listed = Vec::new();
     table.record_ids(&rows, &mut listed);
     assert_eq!(listed, ids);
+}
+
+/// The first records by each field, both ways.
+fn check_first_by(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[Condition]) {
+    let fields = &model.table(at).fields;
+    for (slot, desc) in (0..=fields.len()).flat_map(|slot| [(slot, false), (slot, true)]) {
+        let mut wanted = matching(model, at, conditions);
+        if let Some(field) = fields.get(slot) {
+            wanted.sort_by(|(_, a), (_, b)| {
+                let up = order(field, a.values.get(&field.id), b.values.get(&field.id));
+                if desc { up.reverse() } else { up }
+            });
+        }
+        for take in [1, 5] {
+            let first: Vec<RecordId> = wanted.iter().take(take).map(|(id, _)| *id).collect();
+            let found = snapshot.first_by(tid(at), (conditions, &[]), (slot, desc), take);
+            assert_eq!(found, first, "first {take} by {slot} {desc} of {conditions:?}");
+        }
+    }
 }
 
 fn real(n: f64) -> Option<f64> {
