@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use boobook_model::{Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, UserId};
+use boobook_model::{
+    Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, TextLane, UserId,
+};
 
 use crate::Value;
 
@@ -237,7 +239,9 @@ fn lane<'h, H: Host + ?Sized>(host: &'h H, table: TableId, slot: usize, records:
     let cells = records.iter().map(|&record| host.cell(table, record, slot));
     match field.and_then(|field| field.kind.storage()) {
         Some(StorageClass::Text) => {
-            Lane::Texts(cells.map(|cell| if let Cell::Text(text) = cell { text } else { "" }).collect())
+            let mut lane = TextLane::default();
+            cells.for_each(|cell| lane.push(if let Cell::Text(text) = cell { text } else { "" }));
+            Lane::Texts(lane)
         }
         _ => Lane::Numbers(
             cells

@@ -117,7 +117,7 @@ impl Sieve for ByChance {
         for (at, keep) in keep.iter_mut().enumerate() {
             *keep = self.keeps(lanes.iter().map(|lane| match lane {
                 Lane::Numbers(numbers) => Ok(numbers[at]),
-                Lane::Texts(texts) => Err(texts[at]),
+                Lane::Texts(texts) => Err(texts.get(at)),
             }));
         }
     }
