@@ -185,6 +185,19 @@ pub trait Host {
         Summary::of(&numbers)
     }
 
+    /// The first `take` records that [`Self::select`] would find, by a field of numbers or times: ascending, empty ones
+    /// first, or the other way round with `desc`; equal ones by id. `None`: this host does not order.
+    fn first_by(
+        &self,
+        _table: TableId,
+        _filter: &Filter<'_>,
+        _slot: usize,
+        _desc: bool,
+        _take: usize,
+    ) -> Option<Vec<RecordId>> {
+        None
+    }
+
     /// Makes a record.
     fn create(&mut self, _table: TableId) -> Result<RecordId, HostError> {
         Err(read_only())

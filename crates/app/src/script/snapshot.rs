@@ -98,6 +98,18 @@ impl Host for Reader<'_> {
         Summary { count: found.count, sum: found.sum, min: found.min, max: found.max }
     }
 
+    fn first_by(
+        &self,
+        table: TableId,
+        filter: &Filter<'_>,
+        slot: usize,
+        desc: bool,
+        take: usize,
+    ) -> Option<Vec<RecordId>> {
+        let conditions = engine_conditions(filter.conditions);
+        Some(self.snapshot.first_by(table, (&conditions, filter.sieves), (slot, desc), take))
+    }
+
     fn now_ms(&self) -> i64 {
         self.now_ms
     }

@@ -168,7 +168,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// The conditions with their values, each for what tests it best. `None`: no record passes.
-    fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
+    pub(super) fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
         let mut plan = Plan::default();
         if !self.guard(select.table, &mut plan) {
             return Ok(None);
@@ -253,7 +253,7 @@ fn conjuncts<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
 
 /// What tests which condition of a `select`.
 #[derive(Default)]
-struct Plan<'s> {
+pub(super) struct Plan<'s> {
     /// For the host's columns and indexes.
     conditions: Vec<Condition>,
     /// The schema's condition on reading is asked for each record, or each value of a field.
@@ -268,12 +268,12 @@ struct Plan<'s> {
 
 impl Plan<'_> {
     /// Whether the host can test everything.
-    fn is_for_host(&self) -> bool {
+    pub(super) fn is_for_host(&self) -> bool {
         self.by_record.is_empty() && self.walked.is_empty() && self.guard.is_none()
     }
 
     /// Calls with what the host can test.
-    fn filter<T>(&self, call: impl FnOnce(&Filter<'_>) -> T) -> T {
+    pub(super) fn filter<T>(&self, call: impl FnOnce(&Filter<'_>) -> T) -> T {
         let sieves: Vec<&dyn Sieve> = self.kernels.iter().map(|kernel| kernel as &dyn Sieve).collect();
         call(&Filter { conditions: &self.conditions, sieves: &sieves })
     }
