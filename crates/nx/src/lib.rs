@@ -21,6 +21,7 @@
 //! ```
 
 mod arithmetic;
+mod brief;
 pub mod check;
 pub mod compare;
 mod context;
@@ -47,6 +48,7 @@ mod signature;
 mod types;
 mod value;
 
+pub use brief::BRIEF_LIMITS;
 pub use check::{Checked, Form, Reference};
 pub use context::{Context, RunLimits};
 pub use deferred::PutOff;
