@@ -43,6 +43,7 @@ mod compare;
 mod condition;
 mod cow;
 mod dictionary;
+mod distinct;
 mod error;
 mod gone;
 mod head;

@@ -116,6 +116,19 @@ impl Snapshot {
         self.table(table).map_or(Vec::new(), first)
     }
 
+    /// The first record by id of each value that a yes/no or choice field has, one without a value included, of those
+    /// that pass all conditions and sieves; ascending. `None` for other fields and where there are many values.
+    pub fn first_of_each(
+        &self,
+        table: TableId,
+        conditions: &[Condition],
+        sieves: &[&dyn Sieve],
+        slot: usize,
+    ) -> Option<Vec<RecordId>> {
+        let table = self.table(table)?;
+        table.first_of_each(table.matching(conditions, sieves, self.is_published), slot)
+    }
+
     /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions and
     /// sieves.
     pub fn summary(

@@ -198,6 +198,12 @@ pub trait Host {
         None
     }
 
+    /// The first record, by id, of each value that a field has in the records that [`Self::select`] would find, one
+    /// without a value included; ascending. `None`: look at each.
+    fn first_of_each(&self, _table: TableId, _filter: &Filter<'_>, _slot: usize) -> Option<Vec<RecordId>> {
+        None
+    }
+
     /// Makes a record.
     fn create(&mut self, _table: TableId) -> Result<RecordId, HostError> {
         Err(read_only())

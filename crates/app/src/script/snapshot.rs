@@ -110,6 +110,10 @@ impl Host for Reader<'_> {
         Some(self.snapshot.first_by(table, (&conditions, filter.sieves), (slot, desc), take))
     }
 
+    fn first_of_each(&self, table: TableId, filter: &Filter<'_>, slot: usize) -> Option<Vec<RecordId>> {
+        self.snapshot.first_of_each(table, &engine_conditions(filter.conditions), filter.sieves, slot)
+    }
+
     fn now_ms(&self) -> i64 {
         self.now_ms
     }

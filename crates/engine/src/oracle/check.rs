@@ -347,6 +347,7 @@ fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &
     assert_eq!(snapshot.ids(tid(at), conditions, &[]), ids, "{conditions:?}");
     assert_eq!(snapshot.count(tid(at), conditions, &[]), ids.len(), "{conditions:?}");
     check_first_by(snapshot, model, at, conditions);
+    check_first_of_each(snapshot, model, at, conditions);
     let table = snapshot.table(tid(at)).unwrap();
     let rows: Vec<Row> = ids.iter().map(|id| table.row(*id).unwrap()).collect();
     for slot in 0..=model.table(at).fields.len() {
@@ -386,6 +387,23 @@ fn check_first_by(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[C
             let found = snapshot.first_by(tid(at), (conditions, &[]), (slot, desc), take);
             assert_eq!(found, first, "first {take} by {slot} {desc} of {conditions:?}");
         }
+    }
+}
+
+/// The first record of each value.
+fn check_first_of_each(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[Condition]) {
+    for (slot, field) in model.table(at).fields.iter().enumerate() {
+        let Some(found) = snapshot.first_of_each(tid(at), conditions, &[], slot) else { continue };
+        let mut seen: Vec<Option<&Value>> = Vec::new();
+        let mut first = matching(model, at, conditions);
+        first.retain(|(_, record)| {
+            let value = record.values.get(&field.id);
+            let is_new = !seen.contains(&value);
+            seen.push(value);
+            is_new
+        });
+        let first: Vec<RecordId> = first.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found, first, "the first of each {slot} of {conditions:?}");
     }
 }
 

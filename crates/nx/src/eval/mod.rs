@@ -5,6 +5,7 @@
 
 mod by_value;
 mod control;
+mod distinct;
 mod order;
 mod records;
 mod select;
@@ -124,6 +125,7 @@ impl Evaluator<'_, '_> {
             Kind::Call(def, overload, arguments) => {
                 let arguments = match &arguments[..] {
                     [many] if def.name == "first" => vec![self.first_of(many, 1)?],
+                    [many] if def.name == "unique" => vec![self.different(many)?],
                     _ => self.arguments(arguments)?,
                 };
                 self.cx.step(1)?;

@@ -19,10 +19,10 @@ impl Evaluator<'_, '_> {
 
     /// The first `need` items, in order. What is equal stays in the order it had, both ways.
     pub(super) fn order(&mut self, order: &Order, need: usize) -> Outcome {
-        if let Some(first) = self.first_by_host(order, need)? {
-            return Ok(first);
-        }
-        let of = self.eval(&order.of)?;
+        let of = match self.first_by_host(order, need)? {
+            Ok(first) => return Ok(first),
+            Err(of) => of,
+        };
         self.cx.step(of.item_count() as u64)?;
         if let (Value::Records(table, records), Some(at)) = (&of, numeric_field(&order.key, order.item))
             && at.table == *table
@@ -47,27 +47,27 @@ impl Evaluator<'_, '_> {
         Ok(Value::from_items(places.into_iter().map(place).collect()))
     }
 
-    /// The first records of a selection, where the host can find them without making all of it.
-    fn first_by_host(&mut self, order: &Order, need: usize) -> Result<Option<Value>, Stop> {
+    /// The first records of a selection, where the host can find them without making all of it; else what is to be
+    /// ordered.
+    fn first_by_host(&mut self, order: &Order, need: usize) -> Result<Result<Value, Value>, Stop> {
         let (Kind::Select(select), Some(at)) = (&order.of.kind, numeric_field(&order.key, order.item)) else {
-            return Ok(None);
+            return Ok(Err(self.eval(&order.of)?));
         };
-        if need > FIRST_MAX || at.table != select.table || self.cx.reads_by_record(at) {
-            return Ok(None);
-        }
-        let Some(plan) = self.plan(select)? else {
-            return Ok(Some(Value::Records(select.table, [].into())));
+        let Some(mut plan) = self.plan(select)? else {
+            return Ok(Ok(Value::Records(select.table, [].into())));
         };
-        if !plan.is_for_host() {
-            return Ok(None);
-        }
-        self.cx.step(1)?;
-        let slot = usize::from(at.slot);
-        let found = plan.filter(|filter| self.cx.host.first_by(select.table, filter, slot, order.desc, need));
-        if let Some(found) = &found {
+        let is_able = need <= FIRST_MAX && at.table == select.table && !self.cx.reads_by_record(at);
+        if is_able
+            && plan.is_for_host()
+            && let slot = usize::from(at.slot)
+            && let Some(found) =
+                plan.filter(|filter| self.cx.host.first_by(select.table, filter, slot, order.desc, need))
+        {
+            self.cx.step(1)?;
             self.cx.note_found(select, found.len());
+            return Ok(Ok(Value::Records(select.table, found.into())));
         }
-        Ok(found.map(|found| Value::Records(select.table, found.into())))
+        Ok(Err(self.select_by(select, &mut plan)?))
     }
 }
 

@@ -17,14 +17,7 @@ impl Evaluator<'_, '_> {
         match kind {
             Kind::Field(of, at) => {
                 let of = self.eval(of)?;
-                let value = |this: &mut Self, table, record| {
-                    Ok(if this.cx.shows(table, record, at.slot)? {
-                        field(this.cx, table, record, *at, ty.base)
-                    } else {
-                        Value::Null
-                    })
-                };
-                self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
+                self.fields(&of, *at, ty)
             }
             Kind::Formula(of, at) => {
                 let of = self.eval(of)?;
@@ -83,6 +76,18 @@ impl Evaluator<'_, '_> {
             }
             _ => Ok(Value::Null),
         }
+    }
+
+    /// A stored field of a record, or of each of many.
+    pub(super) fn fields(&mut self, of: &Value, at: FieldAt, ty: Type) -> Outcome {
+        let value = |this: &mut Self, table, record| {
+            Ok(if this.cx.shows(table, record, at.slot)? {
+                field(this.cx, table, record, at, ty.base)
+            } else {
+                Value::Null
+            })
+        };
+        self.each_record(of, matches!(ty.base, Base::Record(_)), value)
     }
 
     /// A value of a record, or of each of many, nulls kept; nothing for null. Links of many records are one set,

@@ -15,7 +15,15 @@ use crate::{
 
 impl Evaluator<'_, '_> {
     pub(super) fn select(&mut self, select: &Select) -> Outcome {
-        let found = self.found(select)?;
+        match self.plan(select)? {
+            Some(mut plan) => self.select_by(select, &mut plan),
+            None => Ok(Value::Records(select.table, [].into())),
+        }
+    }
+
+    /// As [`Self::select`], with a plan made before.
+    pub(super) fn select_by(&mut self, select: &Select, plan: &mut Plan<'_>) -> Outcome {
+        let found = self.carry_out(select, plan)?;
         self.cx.charge(found.len() * size_of::<RecordId>())?;
         Ok(Value::Records(select.table, found.into()))
     }
@@ -85,13 +93,6 @@ impl Evaluator<'_, '_> {
             }
         }
         Ok(Summary::of(&numbers))
-    }
-
-    fn found(&mut self, select: &Select) -> Result<Vec<RecordId>, Stop> {
-        match self.plan(select)? {
-            Some(mut plan) => self.carry_out(select, &mut plan),
-            None => Ok(Vec::new()),
-        }
     }
 
     fn carry_out(&mut self, select: &Select, plan: &mut Plan<'_>) -> Result<Vec<RecordId>, Stop> {
@@ -332,6 +333,7 @@ fn equals(field: &Field, class: StorageClass, value: &Value) -> Option<Test> {
         (StorageClass::Reference, Value::Record(table, record)) if field.target == Some(*table) => {
             Stored::Reference(*record)
         }
+        (StorageClass::Choice, Value::Choice(_, option)) => Stored::Choice(*option),
         (StorageClass::Choice, Value::Number(n)) if n.fract() == 0.0 && (1.0..=65_535.0).contains(n) => {
             Stored::Choice(*n as u16)
         }

@@ -116,3 +116,40 @@ impl Texts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use boobook_model::Needle;
+
+    use super::*;
+    use crate::ir::Comparison;
+
+    #[test]
+    fn shared_texts_are_judged_as_others_are() {
+        let texts = ["", "Beta", "alpha", "Beta", "ÄRA", "", "alpha"];
+        let needle = || Flags::Like(Texts::Upper(Box::new(Texts::Lane(0))), Needle::new("b"));
+        let short = || {
+            let sides = (Numbers::Length(Texts::Lane(0)), Numbers::Constant(4.0));
+            Flags::Numbers(Comparison::Less, Box::new(sides))
+        };
+        let condition = || Flags::Or(Box::new((Flags::Not(Box::new(needle())), short())));
+        let by_text = condition().by_text();
+        assert!(matches!(by_text, Flags::ByText(_)), "{by_text:?}");
+        let (mut plain, mut coded) = (TextLane::default(), TextLane::default());
+        for text in texts {
+            plain.push(text);
+            let code = texts.iter().position(|known| *known == text).unwrap();
+            coded.push_code(code as u32, || text);
+        }
+        let test = |flags: &Flags, lane: &TextLane<'_>| {
+            let mut out = [false; 7];
+            flags.test(&[Lane::Texts(lane.clone())], &mut out);
+            out
+        };
+        let expected = test(&condition(), &plain);
+        assert_eq!(expected, [true, false, true, false, true, true, true]);
+        for lane in [&plain, &coded, &coded] {
+            assert_eq!(test(&by_text, lane), expected);
+        }
+    }
+}
