@@ -82,6 +82,13 @@ pub(crate) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Calls `each` with the rows whose bits are set in `words`, which begin with word `from`.
+pub(crate) fn each_row(from: usize, words: &[u64], mut each: impl FnMut(u32)) {
+    for (at, &word) in words.iter().enumerate() {
+        bits(word).for_each(|bit| each(((from + at) * 64 + bit) as u32));
+    }
+}
+
 /// A word with bit `i` set where `test(values[i])` holds; `values` are at most 64.
 ///
 /// The tests go to bytes first, which the compiler turns into vector compares, and eight bytes become eight

@@ -152,6 +152,25 @@ impl Column {
         if let Data::Time(times) = &self.0 { Some(times) } else { None }
     }
 
+    /// Of a column of numbers or times, whether it is times.
+    pub(crate) fn is_time(&self) -> Option<bool> {
+        match self.0 {
+            Data::Number(_) => Some(false),
+            Data::Time(_) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// A number in the order of a column of numbers or times; `None` for empty ones, and in other columns.
+    #[inline]
+    pub(crate) fn key(&self, row: u32) -> Option<u64> {
+        match &self.0 {
+            Data::Number(column) => column.get(row).map(number_key),
+            Data::Time(column) => column.get(row).map(time_key),
+            _ => None,
+        }
+    }
+
     /// The texts of a column of them.
     pub(crate) fn as_texts(&self) -> Option<&Texts> {
         if let Data::Text(texts) = &self.0 { Some(texts) } else { None }

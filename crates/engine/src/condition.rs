@@ -6,6 +6,11 @@ use boobook_model::{Cell, Needle, StorageClass, Value};
 
 use crate::choices::contains_all;
 
+/// Values of a condition that is short.
+const VALUES_MAX: usize = 16;
+/// Bytes of a text in one.
+const TEXT_BYTES_MAX: usize = 256;
+
 /// A field passes a test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
@@ -37,6 +42,22 @@ pub enum Test {
 }
 
 impl Condition {
+    /// Whether it is so short that a copy of it may be kept.
+    pub(crate) fn is_short(&self) -> bool {
+        let is_short = |value: &Option<Value>| match value {
+            Some(Value::Text(text)) => text.len() <= TEXT_BYTES_MAX,
+            Some(Value::Choices(set)) => set.len() <= VALUES_MAX,
+            _ => true,
+        };
+        match self.test.positive().0 {
+            Test::AnyOf(any_of) | Test::ContainsAll(any_of) => {
+                any_of.len() <= VALUES_MAX && any_of.iter().all(is_short)
+            }
+            Test::Like(text) => text.len() <= TEXT_BYTES_MAX,
+            _ => true,
+        }
+    }
+
     /// What judging a row costs, roughly: cheap conditions come first, so that dear ones see fewer rows.
     pub(crate) fn cost(&self, class: Option<StorageClass>) -> u32 {
         match class {

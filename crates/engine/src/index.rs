@@ -4,10 +4,12 @@
 //! An index stays as it was built; who uses it at a later version leaves out the rows changed since, which the
 //! `(sq, row)` vector names, and sorts those few by themselves. The writer pays nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use boobook_model::Sq;
+
+use crate::hits::Remembered;
 
 /// What an index sorts by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +29,9 @@ pub(crate) struct Ordered {
     rows: Vec<u32>,
     /// One bit a place: set where a row has another key than the one before.
     starts: Vec<u64>,
+    /// Of a field of numbers or times, their keys ([`crate::column::Column::key`]), without the empty ones, which come
+    /// first.
+    keys: Vec<u64>,
 }
 
 /// In which direction an index is walked.
@@ -41,15 +46,30 @@ pub(crate) enum Walk {
 }
 
 impl Ordered {
-    /// From rows sorted by key and id; `same` says whether two of them have one key.
-    pub(crate) fn new(at: Sq, rows: Vec<u32>, same: impl Fn(u32, u32) -> bool) -> Self {
+    /// From rows sorted by key and id; `same` says whether two of them have one key, `key` what that is as a number.
+    pub(crate) fn new(
+        at: Sq,
+        rows: Vec<u32>,
+        same: impl Fn(u32, u32) -> bool,
+        key: impl Fn(u32) -> Option<u64>,
+    ) -> Self {
         let mut starts = vec![0u64; rows.len().div_ceil(64)];
         for place in 0..rows.len() {
             if place == 0 || !same(rows[place - 1], rows[place]) {
                 starts[place / 64] |= 1 << (place % 64);
             }
         }
-        Self { at, rows, starts }
+        let mut keys: Vec<u64> = rows.iter().filter_map(|&row| key(row)).collect();
+        keys.shrink_to_fit();
+        Self { at, rows, starts, keys }
+    }
+
+    /// The rows whose key is between two, ascending by key.
+    pub(crate) fn within(&self, from: u64, to: u64) -> &[u32] {
+        let first = self.keys.partition_point(|&key| key < from);
+        let end = self.keys.partition_point(|&key| key <= to).max(first);
+        let empty = self.rows.len() - self.keys.len();
+        &self.rows[empty + first..empty + end]
     }
 
     /// The first `need` rows whose bit is set in `mask`, in the order of the walk.
@@ -84,7 +104,7 @@ impl Ordered {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.rows.capacity() * 4 + self.starts.capacity() * 8
+        self.rows.capacity() * 4 + (self.starts.capacity() + self.keys.capacity()) * 8
     }
 }
 
@@ -92,6 +112,10 @@ impl Ordered {
 #[derive(Default)]
 pub(crate) struct Indexes {
     built: ArcSwap<Vec<(Key, Arc<Ordered>)>>,
+    /// How often an index was missed that is not there yet.
+    asked: Mutex<Vec<(Key, u32)>>,
+    /// Rows that passed conditions.
+    pub(crate) hits: Remembered,
 }
 
 impl Indexes {
@@ -113,13 +137,30 @@ impl Indexes {
         });
     }
 
+    /// Notes that the index of a key would have helped; how often that was so.
+    pub(crate) fn ask(&self, key: Key) -> u32 {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                asked.push((key, 1));
+                1
+            }
+        }
+    }
+
     /// Gives all of them back.
     pub(crate) fn clear(&self) {
         self.built.store(Arc::default());
+        self.hits.clear();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.built.load().iter().map(|(_, index)| index.heap_bytes()).sum()
+        self.built.load().iter().map(|(_, index)| index.heap_bytes()).sum::<usize>() + self.hits.heap_bytes()
     }
 }

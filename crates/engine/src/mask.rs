@@ -16,6 +16,16 @@ impl<'t> Mask<'t> {
         Self { table, words: None }
     }
 
+    /// Whether nothing was taken away yet.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.words.is_none()
+    }
+
+    /// Keeps these rows, all of them live.
+    pub(crate) fn set(&mut self, words: Vec<u64>) {
+        self.words = Some(words);
+    }
+
     /// The bits, for taking away.
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
         let live = self.table.rows.live();
@@ -76,6 +86,16 @@ impl<'t> Mask<'t> {
             }
         }
         out
+    }
+
+    /// Calls `each` with all rows, ascending.
+    pub(crate) fn each(&self, mut each: impl FnMut(u32)) {
+        for leaf in 0..self.leaves() {
+            for (at, &word) in self.leaf(leaf).iter().enumerate() {
+                let from = (leaf * LIVE_WORDS + at) * 64;
+                bits(word).for_each(|bit| each((from + bit) as u32));
+            }
+        }
     }
 
     /// Keeps some rows.

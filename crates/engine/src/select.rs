@@ -5,12 +5,13 @@
 //! the table's `(sq, row)` vector is walked; by a key, either the rows of the mask are sorted or an ordered index
 //! is walked until the page is full, whichever costs less.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
 
 use boobook_model::{Cell, RecordId, Sieve, Sq};
 
 use crate::{
     Condition, Row, Table,
+    column::Column,
     index::{Key, Ordered, Walk},
     mask::Mask,
 };
@@ -21,6 +22,11 @@ const INDEX_HITS_MIN: usize = if cfg!(test) { 4 } else { 4096 };
 /// What sorting costs per hit, in units of what walking an index costs per row: two random looks at a column
 /// per comparison against one bit test.
 const SORT_COST: usize = 30;
+
+/// Up to so many rows the first ones are found by looking at each row once.
+const TOP_MAX: usize = if cfg!(test) { 3 } else { 1024 };
+/// After so many such looks an index would have been built for the same time.
+const TOPS_MAX: u32 = if cfg!(test) { 2 } else { 16 };
 
 /// Which records, in what order, which page of them.
 #[derive(Clone, Debug)]
@@ -102,7 +108,7 @@ pub struct Selected {
 impl Table {
     /// See [`crate::Snapshot::select`]. Indexes are built only where `may_build`.
     pub(crate) fn select(&self, select: &Select, may_build: bool) -> Selected {
-        let mask = self.mask(select);
+        let mask = self.mask(select, may_build);
         let total = select.count.then(|| mask.count());
         let rows = match select.order {
             Order::IdAsc => mask.page_by_id(false, select.skip, select.take),
@@ -127,7 +133,7 @@ impl Table {
     }
 
     /// The live rows that pass filters and bounds.
-    fn mask(&self, select: &Select) -> Mask<'_> {
+    fn mask(&self, select: &Select, may_note: bool) -> Mask<'_> {
         let mut mask = Mask::live(self);
         if let Some(rows) = &select.within {
             mask.retain_rows(rows);
@@ -138,22 +144,63 @@ impl Table {
         if let Some(bound) = select.after_id {
             mask.retain_after_id(bound);
         }
-        self.retain(&mut mask, &select.filters);
+        self.retain(&mut mask, &select.filters, may_note);
         mask
     }
 
-    /// The live rows that pass all conditions and then all sieves.
-    pub(crate) fn matching(&self, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Mask<'_> {
+    /// The first rows by a field of those that pass conditions and sieves.
+    pub(crate) fn first_by(
+        &self,
+        (conditions, sieves): (&[Condition], &[&dyn Sieve]),
+        (slot, desc): (usize, bool),
+        take: usize,
+        may_build: bool,
+    ) -> Vec<RecordId> {
+        let mask = self.matching(conditions, sieves, may_build);
+        let walk = if desc { Walk::Down } else { Walk::Up };
+        let select = Select { take, ..Select::default() };
+        let rows = match self.columns.get(slot) {
+            Some(Some(_)) => self.page_by_key(mask, Key::Field(slot), walk, &select, may_build),
+            // All are empty, so all tie.
+            _ => mask.page_by_id(false, 0, take),
+        };
+        rows.into_iter().map(|row| self.record_id(Row(row))).collect()
+    }
+
+    /// The live rows that pass all conditions and then all sieves. What conditions come to is remembered only where
+    /// `may_note`.
+    pub(crate) fn matching(
+        &self,
+        conditions: &[Condition],
+        sieves: &[&dyn Sieve],
+        may_note: bool,
+    ) -> Mask<'_> {
         let mut mask = Mask::live(self);
-        self.retain(&mut mask, conditions);
+        self.retain(&mut mask, conditions, may_note);
         for sieve in sieves {
             self.sift(&mut mask, *sieve);
         }
         mask
     }
 
-    /// Keeps rows that pass all conditions, the cheapest of them first.
-    fn retain(&self, mask: &mut Mask<'_>, conditions: &[Condition]) {
+    /// Keeps rows that pass all conditions.
+    fn retain(&self, mask: &mut Mask<'_>, conditions: &[Condition], may_note: bool) {
+        let is_worth_it = mask.is_whole() && self.remembers(conditions);
+        if is_worth_it && let Some(words) = self.remembered(conditions, may_note) {
+            return mask.set(words);
+        }
+        match if is_worth_it { self.probed(conditions) } else { None } {
+            Some(words) => mask.set(words),
+            None => self.scan(mask, conditions),
+        }
+        if is_worth_it && may_note {
+            self.note(conditions, mask.words_mut());
+            self.learn(conditions, mask);
+        }
+    }
+
+    /// Looks at rows, by the cheapest condition first.
+    fn scan(&self, mask: &mut Mask<'_>, conditions: &[Condition]) {
         let mut conditions: Vec<&Condition> = conditions.iter().collect();
         conditions.sort_by_key(|condition| condition.cost(self.layout.slot(condition.slot).class));
         for Condition { slot, test } in conditions {
@@ -196,14 +243,16 @@ impl Table {
         }
         let need = hits.min(select.skip.saturating_add(select.take));
         let walk_cost = need * (self.rows.len() as usize / hits).max(1);
+        let keyed = self.keyed(key).filter(|_| need <= TOP_MAX && walk != Walk::Back);
         let index = if hits > INDEX_HITS_MIN && walk_cost < hits * SORT_COST {
-            self.ordered(key, may_build)
+            self.ordered(key, || may_build && (keyed.is_none() || self.indexes.ask(key) >= TOPS_MAX))
         } else {
             None
         };
-        let mut rows = match index {
-            Some(index) => self.walk(&index, &mut mask, key, walk, need),
-            None => {
+        let mut rows = match (index, keyed) {
+            (Some(index), _) => self.walk(&index, &mut mask, key, walk, need),
+            (None, Some(column)) => self.top(&mask, column, walk == Walk::Down, need),
+            (None, None) => {
                 let mut rows = mask.rows();
                 self.sort(&mut rows, key, walk, need);
                 rows
@@ -211,6 +260,32 @@ impl Table {
         };
         rows.drain(..select.skip);
         rows
+    }
+
+    /// The first `need` rows of a mask by numbers or times, in one look at each row: what is sorted are the best so far.
+    fn top(&self, mask: &Mask<'_>, column: &Column, desc: bool, need: usize) -> Vec<u32> {
+        let mut best = BinaryHeap::with_capacity(need + 1);
+        let mut worst = u64::MAX;
+        mask.each(|row| {
+            let key = column.key(row).map_or(0, |key| key.saturating_add(1));
+            let key = if desc { !key } else { key };
+            if key <= worst {
+                best.push((key, self.meta.rid(row), row));
+                if best.len() > need {
+                    best.pop();
+                }
+                if best.len() == need {
+                    worst = best.peek().map_or(u64::MAX, |(key, ..)| *key);
+                }
+            }
+        });
+        best.into_sorted_vec().into_iter().map(|(.., row)| row).collect()
+    }
+
+    /// The column that a key is of, if that has numbers for keys.
+    fn keyed(&self, key: Key) -> Option<&Column> {
+        let Key::Field(slot) = key else { return None };
+        self.columns.get(slot)?.as_deref().filter(|column| column.is_time().is_some())
     }
 
     /// The order of two rows by key, then by id, as a walk has it.
@@ -254,7 +329,7 @@ impl Table {
 
     /// An ordered index that serves this version: as it is, or built now. `None` where this version is older
     /// than the index, or may not build one.
-    fn ordered(&self, key: Key, may_build: bool) -> Option<Arc<Ordered>> {
+    pub(crate) fn ordered(&self, key: Key, may_build: impl FnOnce() -> bool) -> Option<Arc<Ordered>> {
         let here = self.log.last();
         if let Some(index) = self.indexes.find(key) {
             if index.at > here {
@@ -265,7 +340,7 @@ impl Table {
                 return Some(index);
             }
         }
-        if !may_build {
+        if !may_build() {
             return None;
         }
         let mut rows = Mask::live(self).rows();
@@ -281,7 +356,8 @@ impl Table {
             Key::Created => self.meta.created_at_ms(a) == self.meta.created_at_ms(b),
             Key::Modified => self.meta.modified_at_ms(a) == self.meta.modified_at_ms(b),
         };
-        let index = Arc::new(Ordered::new(here, rows, same));
+        let number = |row: u32| self.keyed(key)?.key(row);
+        let index = Arc::new(Ordered::new(here, rows, same, number));
         self.indexes.install(key, &index);
         Some(index)
     }

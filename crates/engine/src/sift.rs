@@ -1,10 +1,10 @@
 //! Tests of rows by several fields at once: the fields are handed out block by block, a lane each.
 
-use boobook_model::{Cell, LANE_LEN_MAX, Lane, Sieve, StorageClass};
+use boobook_model::{Cell, LANE_LEN_MAX, Lane, Sieve, StorageClass, TextLane};
 
 use crate::{
     Table,
-    bitmap::bits,
+    bitmap::{bits, each_row},
     chunk::{CHUNK_WORDS, PodChunk, Pods},
     column::Column,
     mask::Mask,
@@ -53,10 +53,10 @@ impl Table {
             }
             Lane::Texts(lane) => {
                 lane.clear();
-                let texts = column.and_then(Column::as_texts);
-                each_row(from, words, |row| {
-                    lane.push(texts.and_then(|texts| texts.get(row)).unwrap_or_default());
-                });
+                match column.and_then(Column::as_texts) {
+                    Some(texts) => texts.read_lane(from, words, lane),
+                    None => each_row(from, words, |_| lane.push("")),
+                }
             }
         }
     }
@@ -64,14 +64,8 @@ impl Table {
 
 fn empty<'a>(class: Option<StorageClass>) -> Lane<'a> {
     match class {
-        Some(StorageClass::Text) => Lane::Texts(Vec::with_capacity(LANE_LEN_MAX)),
+        Some(StorageClass::Text) => Lane::Texts(TextLane::default()),
         _ => Lane::Numbers(Vec::with_capacity(LANE_LEN_MAX)),
-    }
-}
-
-fn each_row(from: usize, words: &[u64], mut each: impl FnMut(u32)) {
-    for (at, &word) in words.iter().enumerate() {
-        bits(word).for_each(|bit| each(((from + at) * 64 + bit) as u32));
     }
 }
 

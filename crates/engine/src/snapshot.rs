@@ -99,12 +99,40 @@ impl Snapshot {
 
     /// How many records of a table pass all conditions and sieves.
     pub fn count(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> usize {
-        self.table(table).map_or(0, |table| table.matching(conditions, sieves).count())
+        self.table(table).map_or(0, |table| table.matching(conditions, sieves, self.is_published).count())
     }
 
     /// The ids of the records of a table that pass all conditions and sieves, ascending.
     pub fn ids(&self, table: TableId, conditions: &[Condition], sieves: &[&dyn Sieve]) -> Vec<RecordId> {
-        self.table(table).map_or(Vec::new(), |table| table.matching(conditions, sieves).ids())
+        self.table(table)
+            .map_or(Vec::new(), |table| table.matching(conditions, sieves, self.is_published).ids())
+    }
+
+    /// The ids of the first `take` records by a stored field, of those that pass all conditions and sieves: ascending by
+    /// value, empty ones first (last with `desc`), equal ones by id.
+    pub fn first_by(
+        &self,
+        table: TableId,
+        (conditions, sieves): (&[Condition], &[&dyn Sieve]),
+        (slot, desc): (usize, bool),
+        take: usize,
+    ) -> Vec<RecordId> {
+        let first =
+            |table: &Table| table.first_by((conditions, sieves), (slot, desc), take, self.is_published);
+        self.table(table).map_or(Vec::new(), first)
+    }
+
+    /// The first record by id of each value that a yes/no or choice field has, one without a value included, of those
+    /// that pass all conditions and sieves; ascending. `None` for other fields and where there are many values.
+    pub fn first_of_each(
+        &self,
+        table: TableId,
+        conditions: &[Condition],
+        sieves: &[&dyn Sieve],
+        slot: usize,
+    ) -> Option<Vec<RecordId>> {
+        let table = self.table(table)?;
+        table.first_of_each(table.matching(conditions, sieves, self.is_published), slot)
     }
 
     /// Number, sum and bounds of a field's numbers, or times in ms, in the records that pass all conditions and
@@ -117,7 +145,7 @@ impl Snapshot {
         slot: usize,
     ) -> Summary {
         let Some(table) = self.table(table) else { return Summary::default() };
-        table.summary(table.matching(conditions, sieves), slot)
+        table.summary(table.matching(conditions, sieves, self.is_published), slot)
     }
 
     /// The same state under another schema; sequences are for the caller to give.

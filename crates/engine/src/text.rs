@@ -7,13 +7,13 @@
 
 use std::{cell::Cell, hash::BuildHasher, sync::Arc};
 
-use boobook_model::Needle;
+use boobook_model::{Needle, TextLane};
 
 use crate::{
     arena::ArenaChunk,
-    bitmap::bits,
+    bitmap::{bits, each_row},
     choices::used_codes,
-    chunk::{Chunk, Chunks, PodChunk},
+    chunk::{CHUNK_WORDS, Chunk, Chunks, PodChunk},
     column::CHUNK_ROWS,
     dictionary::{Collector, Dictionary},
 };
@@ -237,6 +237,24 @@ impl Texts {
                 }
             }
         });
+    }
+
+    /// Appends the texts of rows whose bits are set in `words`, which begin with word `from` of the column and end in
+    /// the same chunk. Those of a coded chunk come with their codes, from 1 on, as 0 is empty.
+    pub(crate) fn read_lane<'t>(&'t self, from: usize, words: &[u64], lane: &mut TextLane<'t>) {
+        let from_in_chunk = from % CHUNK_WORDS;
+        match self.chunks.chunk(from / CHUNK_WORDS) {
+            Some(TextChunk::Coded(codes)) => {
+                each_row(from_in_chunk, words, |at| match codes.get(at as usize) {
+                    Some(code) => lane.push_code(code + 1, || self.dictionary.get(code).unwrap_or_default()),
+                    None => lane.push_code(0, || ""),
+                });
+            }
+            Some(TextChunk::Arena(arena)) => {
+                each_row(from_in_chunk, words, |at| lane.push(arena.get(at as usize).unwrap_or_default()));
+            }
+            None => each_row(from_in_chunk, words, |_| lane.push_code(0, || "")),
+        }
     }
 
     /// The place of `row`'s text among all texts in ascending order, for sorting `rows` rows; `None` where the

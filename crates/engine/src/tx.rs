@@ -349,7 +349,7 @@ impl<'h> Tx<'h> {
         base: &'b Table,
         conditions: &[Condition],
     ) -> (Mask<'b>, Vec<RecordId>) {
-        let mut mask = base.matching(conditions, &[]);
+        let mut mask = base.matching(conditions, &[], false);
         let mut own = Vec::new();
         for touched in self.overlay.touched.iter().filter(|touched| touched.table == table) {
             if let Some(row) = touched.row {

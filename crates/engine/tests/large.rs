@@ -111,8 +111,9 @@ impl Sieve for Odd {
 
     fn test(&self, lanes: &[Lane<'_>], keep: &mut [bool]) {
         let [Lane::Texts(names), Lane::Numbers(amounts)] = lanes else { panic!("{lanes:?}") };
-        assert_eq!((names.len(), amounts.len()), (keep.len(), keep.len()));
-        for ((keep, name), n) in keep.iter_mut().zip(names).zip(amounts) {
+        assert_eq!(amounts.len(), keep.len());
+        for (at, (keep, n)) in keep.iter_mut().zip(amounts).enumerate() {
+            let name = names.get(at);
             *keep = Self::is((!n.is_nan()).then_some(*n as i32), name);
         }
     }

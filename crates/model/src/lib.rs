@@ -35,7 +35,7 @@ pub use field::{FIELD_KINDS, FieldKind, WireStyle, field_kind};
 pub use files::{FILES_MAX, FileEntry, FileList};
 pub use ids::{DatabaseId, FieldId, IdError, KeyId, RECORD_ID_MAX, RecordId, Sq, TableId, TeamId, UserId};
 pub use json::{Json, JsonError, JsonMap, write_json_number, write_json_string};
-pub use lane::{LANE_LEN_MAX, Lane, Sieve};
+pub use lane::{LANE_LEN_MAX, Lane, Sieve, TextLane};
 pub use needle::Needle;
 pub use principal::{Principal, Role};
 pub use schema::{

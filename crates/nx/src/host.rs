@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use boobook_model::{Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, UserId};
+use boobook_model::{
+    Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, TextLane, UserId,
+};
 
 use crate::{FieldAtKey, Value};
 
@@ -200,6 +202,25 @@ pub trait Host {
         false
     }
 
+    /// The first `take` records that [`Self::select`] would find, by a field of numbers or times: ascending, empty ones
+    /// first, or the other way round with `desc`; equal ones by id. `None`: this host does not order.
+    fn first_by(
+        &self,
+        _table: TableId,
+        _filter: &Filter<'_>,
+        _slot: usize,
+        _desc: bool,
+        _take: usize,
+    ) -> Option<Vec<RecordId>> {
+        None
+    }
+
+    /// The first record, by id, of each value that a field has in the records that [`Self::select`] would find, one
+    /// without a value included; ascending. `None`: look at each.
+    fn first_of_each(&self, _table: TableId, _filter: &Filter<'_>, _slot: usize) -> Option<Vec<RecordId>> {
+        None
+    }
+
     /// Makes a record.
     fn create(&mut self, _table: TableId) -> Result<RecordId, HostError> {
         Err(read_only())
@@ -254,7 +275,9 @@ fn lane<'h, H: Host + ?Sized>(host: &'h H, table: TableId, slot: usize, records:
     let cells = records.iter().map(|&record| host.cell(table, record, slot));
     match field.and_then(|field| field.kind.storage()) {
         Some(StorageClass::Text) => {
-            Lane::Texts(cells.map(|cell| if let Cell::Text(text) = cell { text } else { "" }).collect())
+            let mut lane = TextLane::default();
+            cells.for_each(|cell| lane.push(if let Cell::Text(text) = cell { text } else { "" }));
+            Lane::Texts(lane)
         }
         _ => Lane::Numbers(
             cells

@@ -22,6 +22,7 @@
 //! ```
 
 mod arithmetic;
+mod brief;
 pub mod check;
 pub mod compare;
 mod context;
@@ -51,6 +52,7 @@ mod stored;
 mod types;
 mod value;
 
+pub use brief::BRIEF_LIMITS;
 pub use check::{Checked, Form, Reference};
 pub use context::{Context, RunLimits};
 pub use deferred::PutOff;

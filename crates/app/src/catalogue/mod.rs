@@ -120,6 +120,12 @@ impl View {
         self.databases.iter().filter(move |d| d.team == team && d.state == DatabaseState::Active)
     }
 
+    /// The team of a database.
+    pub(crate) fn team_of(&self, database: &str) -> Option<&str> {
+        let at = self.databases.binary_search_by(|d| d.id.as_str().cmp(database)).ok()?;
+        Some(&self.databases[at].team)
+    }
+
     /// Whether the database of an id is there to be used.
     pub(crate) fn is_active(&self, id: &str) -> bool {
         let at = self.databases.binary_search_by(|d| d.id.as_str().cmp(id));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use boobook_model::Schema;
 use boobook_nx::{Checked, Library};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -13,8 +14,24 @@ pub(crate) struct CompiledScripts(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     library: Option<Arc<Library>>,
-    scripts: FxHashMap<Box<str>, Arc<Checked>>,
+    scripts: FxHashMap<Box<str>, Script>,
     bytes: usize,
+}
+
+struct Script {
+    checked: Arc<Checked>,
+    /// It may run where it is asked for ([`Self::BRIEF_BYTES_MAX`]).
+    is_brief: bool,
+}
+
+impl Script {
+    /// Longest script that is thought brief: functions may take long over long texts.
+    const BRIEF_BYTES_MAX: usize = 4 << 10;
+
+    fn new(checked: &Arc<Checked>, source: &str) -> Self {
+        let is_brief = source.len() <= Self::BRIEF_BYTES_MAX && checked.program.is_brief();
+        Self { checked: Arc::clone(checked), is_brief }
+    }
 }
 
 /// Length of all scripts that are kept. A compiled one takes some ten times its length.
@@ -34,14 +51,23 @@ impl CompiledScripts {
                 *kept = Kept { library: Some(Arc::clone(library)), ..Kept::default() };
             }
             kept.bytes += source.len();
-            kept.scripts.insert(source.into(), Arc::clone(&checked));
+            kept.scripts.insert(source.into(), Script::new(&checked, source));
         }
         checked
     }
 
     fn known(&self, library: &Arc<Library>, source: &str) -> Option<Arc<Checked>> {
         let kept = self.0.lock();
-        if kept.is_of(library) { kept.scripts.get(source).cloned() } else { None }
+        let known = kept.scripts.get(source).filter(|_| kept.is_of(library))?;
+        Some(Arc::clone(&known.checked))
+    }
+
+    /// A script that is compiled already against the scripts of a schema, if it is brief.
+    pub(crate) fn brief(&self, schema: &Arc<Schema>, source: &str) -> Option<(Arc<Library>, Arc<Checked>)> {
+        let kept = self.0.lock();
+        let library = kept.library.as_ref().filter(|library| Arc::ptr_eq(&library.schema, schema))?;
+        let known = kept.scripts.get(source).filter(|script| script.is_brief)?;
+        Some((Arc::clone(library), Arc::clone(&known.checked)))
     }
 }
 
@@ -53,8 +79,6 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use boobook_model::Schema;
-
     use super::*;
 
     #[test]
@@ -66,6 +90,9 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &scripts.get(&one, "1 + 1")));
         assert!(!Arc::ptr_eq(&first, &scripts.get(&other, "1 + 1")), "another schema, another meaning");
         assert!(!Arc::ptr_eq(&first, &scripts.get(&one, "1 + 1")), "only the newest schema's are kept");
+        assert!(
+            scripts.brief(&one.schema, "1 + 1").is_some() && scripts.brief(&other.schema, "1 + 1").is_none()
+        );
         let broken = scripts.get(&one, "1 +");
         assert!(!broken.is_sound() && !Arc::ptr_eq(&broken, &scripts.get(&one, "1 +")));
         for n in 0..20_000 {

@@ -2,6 +2,7 @@
 //! their own, never on those that serve connections.
 
 mod behalf;
+mod brief;
 mod compiled;
 mod deferred;
 mod delivery;
@@ -111,8 +112,7 @@ impl Runner {
     pub(crate) fn new(app: &Inner, database: &DatabaseId, principal: &Principal, role: &Role) -> Self {
         let view = app.catalogue.view();
         let database = database.as_str();
-        let team = view.databases.iter().find(|entry| entry.id == database).map(|entry| entry.team.clone());
-        let team = team.unwrap_or_default();
+        let team = view.team_of(database).unwrap_or_default().to_owned();
         let in_team = |entry: &crate::UserEntry| {
             let role = entry.teams.iter().find(|(id, _)| *id == team).map(|(_, role)| role.as_str())?;
             let email = entry.email.as_deref().unwrap_or_default();
@@ -145,6 +145,9 @@ impl Session {
         let snapshot = self.snapshot();
         let limits = &self.app.limits.script;
         check_source(&request, limits)?;
+        if let Some(answer) = self.query_here(&snapshot, &request) {
+            return Ok(answer);
+        }
         let runner = self.runner();
         let accesses = self.accesses(&snapshot.schema);
         let (limits, host) = (limits.clone(), Arc::clone(&self.app.host));

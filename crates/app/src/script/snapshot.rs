@@ -118,6 +118,22 @@ impl Host for Reader<'_> {
         self.recall.as_ref().is_some_and(|recall| recall.put(at, record, value))
     }
 
+    fn first_by(
+        &self,
+        table: TableId,
+        filter: &Filter<'_>,
+        slot: usize,
+        desc: bool,
+        take: usize,
+    ) -> Option<Vec<RecordId>> {
+        let conditions = engine_conditions(filter.conditions);
+        Some(self.snapshot.first_by(table, (&conditions, filter.sieves), (slot, desc), take))
+    }
+
+    fn first_of_each(&self, table: TableId, filter: &Filter<'_>, slot: usize) -> Option<Vec<RecordId>> {
+        self.snapshot.first_of_each(table, &engine_conditions(filter.conditions), filter.sieves, slot)
+    }
+
     fn now_ms(&self) -> i64 {
         self.now_ms
     }

@@ -117,7 +117,7 @@ impl Sieve for ByChance {
         for (at, keep) in keep.iter_mut().enumerate() {
             *keep = self.keeps(lanes.iter().map(|lane| match lane {
                 Lane::Numbers(numbers) => Ok(numbers[at]),
-                Lane::Texts(texts) => Err(texts[at]),
+                Lane::Texts(texts) => Err(texts.get(at)),
             }));
         }
     }
@@ -346,6 +346,8 @@ fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &
     let ids: Vec<RecordId> = wanted.iter().map(|(id, _)| *id).collect();
     assert_eq!(snapshot.ids(tid(at), conditions, &[]), ids, "{conditions:?}");
     assert_eq!(snapshot.count(tid(at), conditions, &[]), ids.len(), "{conditions:?}");
+    check_first_by(snapshot, model, at, conditions);
+    check_first_of_each(snapshot, model, at, conditions);
     let table = snapshot.table(tid(at)).unwrap();
     let rows: Vec<Row> = ids.iter().map(|id| table.row(*id).unwrap()).collect();
     for slot in 0..=model.table(at).fields.len() {
@@ -367,6 +369,42 @@ fn check_conditions(snapshot: &Snapshot, model: &Model, at: usize, conditions: &
     let mut listed = Vec::new();
     table.record_ids(&rows, &mut listed);
     assert_eq!(listed, ids);
+}
+
+/// The first records by each field, both ways.
+fn check_first_by(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[Condition]) {
+    let fields = &model.table(at).fields;
+    for (slot, desc) in (0..=fields.len()).flat_map(|slot| [(slot, false), (slot, true)]) {
+        let mut wanted = matching(model, at, conditions);
+        if let Some(field) = fields.get(slot) {
+            wanted.sort_by(|(_, a), (_, b)| {
+                let up = order(field, a.values.get(&field.id), b.values.get(&field.id));
+                if desc { up.reverse() } else { up }
+            });
+        }
+        for take in [1, 5] {
+            let first: Vec<RecordId> = wanted.iter().take(take).map(|(id, _)| *id).collect();
+            let found = snapshot.first_by(tid(at), (conditions, &[]), (slot, desc), take);
+            assert_eq!(found, first, "first {take} by {slot} {desc} of {conditions:?}");
+        }
+    }
+}
+
+/// The first record of each value.
+fn check_first_of_each(snapshot: &Snapshot, model: &Model, at: usize, conditions: &[Condition]) {
+    for (slot, field) in model.table(at).fields.iter().enumerate() {
+        let Some(found) = snapshot.first_of_each(tid(at), conditions, &[], slot) else { continue };
+        let mut seen: Vec<Option<&Value>> = Vec::new();
+        let mut first = matching(model, at, conditions);
+        first.retain(|(_, record)| {
+            let value = record.values.get(&field.id);
+            let is_new = !seen.contains(&value);
+            seen.push(value);
+            is_new
+        });
+        let first: Vec<RecordId> = first.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(found, first, "the first of each {slot} of {conditions:?}");
+    }
 }
 
 fn real(n: f64) -> Option<f64> {

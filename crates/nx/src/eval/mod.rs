@@ -5,6 +5,8 @@
 
 mod by_value;
 mod control;
+mod distinct;
+mod order;
 mod records;
 mod select;
 mod write;
@@ -121,7 +123,11 @@ impl Evaluator<'_, '_> {
             Kind::Array(items) => self.array(items),
             Kind::Object(pairs) => self.object(pairs),
             Kind::Call(def, overload, arguments) => {
-                let arguments = self.arguments(arguments)?;
+                let arguments = match &arguments[..] {
+                    [many] if def.name == "first" => vec![self.first_of(many, 1)?],
+                    [many] if def.name == "unique" => vec![self.different(many)?],
+                    _ => self.arguments(arguments)?,
+                };
                 self.cx.step(1)?;
                 Ok(call(self.cx, def.name, overload, &arguments)?)
             }

@@ -6,10 +6,10 @@ use boobook_model::{Cell, FieldId, RecordId, TableId};
 
 use super::{Evaluator, Outcome, Stop};
 use crate::{
-    Base, Context, RunError, Type, Value, compare,
+    Base, Context, RunError, Type, Value,
     convert::number_of,
     functions::arrays::utf16_slice,
-    ir::{Expr, FieldAt, Kind, Local, Order, Slice, SystemField},
+    ir::{Expr, FieldAt, Kind, Local, Slice, SystemField},
 };
 
 impl Evaluator<'_, '_> {
@@ -17,14 +17,7 @@ impl Evaluator<'_, '_> {
         match kind {
             Kind::Field(of, at) => {
                 let of = self.eval(of)?;
-                let value = |this: &mut Self, table, record| {
-                    Ok(if this.cx.shows(table, record, at.slot)? {
-                        field(this.cx, table, record, *at, ty.base)
-                    } else {
-                        Value::Null
-                    })
-                };
-                self.each_record(&of, matches!(ty.base, Base::Record(_)), value)
+                self.fields(&of, *at, ty)
             }
             Kind::Formula(of, at) => {
                 let of = self.eval(of)?;
@@ -52,7 +45,7 @@ impl Evaluator<'_, '_> {
                 self.key(&of, key, otherwise.as_deref())
             }
             Kind::Item(of, at) => {
-                let of = self.eval(of)?;
+                let of = self.first_of(of, at.saturating_add(1))?;
                 Ok(match &of {
                     Value::Text(text) => {
                         let character = utf16_slice(text, *at, at.saturating_add(1));
@@ -69,7 +62,7 @@ impl Evaluator<'_, '_> {
                 let of = self.eval(of)?;
                 self.map(&of, *item, body)
             }
-            Kind::Order(order) => self.order(order),
+            Kind::Order(order) => self.order(order, usize::MAX),
             Kind::Slice(slice) => self.slice(slice),
             Kind::Get(parts) => {
                 let of = self.eval(&parts.0)?;
@@ -83,6 +76,18 @@ impl Evaluator<'_, '_> {
             }
             _ => Ok(Value::Null),
         }
+    }
+
+    /// A stored field of a record, or of each of many.
+    pub(super) fn fields(&mut self, of: &Value, at: FieldAt, ty: Type) -> Outcome {
+        let value = |this: &mut Self, table, record| {
+            Ok(if this.cx.shows(table, record, at.slot)? {
+                field(this.cx, table, record, at, ty.base)
+            } else {
+                Value::Null
+            })
+        };
+        self.each_record(of, matches!(ty.base, Base::Record(_)), value)
     }
 
     /// A value of a record, or of each of many, nulls kept; nothing for null. Links of many records are one set,
@@ -199,7 +204,7 @@ impl Evaluator<'_, '_> {
 
     /// `… from a to b limit n` (§9-5): items from a place up to another, which is left out.
     fn slice(&mut self, slice: &Slice) -> Outcome {
-        let of = self.eval(&slice.of)?;
+        let of = self.first_of(&slice.of, written_end(slice))?;
         let (mut from, mut to) = (0, of.item_count());
         if let Some((first, end)) = &slice.range {
             from = self.place(first)?.min(to);
@@ -217,23 +222,18 @@ impl Evaluator<'_, '_> {
     fn place(&mut self, expr: &Expr) -> Result<usize, Stop> {
         Ok(number_of(&self.eval(expr)?).map_or(0, |n| n.max(0.0) as usize))
     }
+}
 
-    fn order(&mut self, order: &Order) -> Outcome {
-        let of = self.eval(&order.of)?;
-        let mut keyed: Vec<(Value, Value)> = Vec::with_capacity(of.item_count());
-        self.cx.step(of.item_count() as u64)?;
-        self.cx.charge(of.item_count() * 2 * size_of::<Value>())?;
-        for item in of.items() {
-            self.frame[usize::from(order.item)] = item.clone();
-            keyed.push((self.eval(&order.key)?, item));
-        }
-        // Stable both ways: what is equal stays in the order it had.
-        keyed.sort_by(|(a, _), (b, _)| {
-            let order_of = compare::order(a, b);
-            if order.desc { order_of.reverse() } else { order_of }
-        });
-        Ok(Value::from_items(keyed.into_iter().map(|(_, item)| item).collect()))
-    }
+/// How many of the first items a slice may need, as far as that is written in the script.
+fn written_end(slice: &Slice) -> usize {
+    let written = |expr: &Expr| match expr.kind {
+        Kind::Constant(Value::Number(n)) => Some(n.max(0.0) as usize),
+        _ => None,
+    };
+    let Slice { range, limit, .. } = slice;
+    let to = range.as_ref().and_then(|(_, to)| written(to));
+    let limit = limit.as_ref().filter(|_| range.is_none()).and_then(written);
+    to.or(limit).unwrap_or(usize::MAX)
 }
 
 /// Adds a value to results, the items of an array one by one: there are no arrays of arrays.

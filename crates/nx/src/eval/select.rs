@@ -15,7 +15,15 @@ use crate::{
 
 impl Evaluator<'_, '_> {
     pub(super) fn select(&mut self, select: &Select) -> Outcome {
-        let found = self.found(select)?;
+        match self.plan(select)? {
+            Some(mut plan) => self.select_by(select, &mut plan),
+            None => Ok(Value::Records(select.table, [].into())),
+        }
+    }
+
+    /// As [`Self::select`], with a plan made before.
+    pub(super) fn select_by(&mut self, select: &Select, plan: &mut Plan<'_>) -> Outcome {
+        let found = self.carry_out(select, plan)?;
         self.cx.charge(found.len() * size_of::<RecordId>())?;
         Ok(Value::Records(select.table, found.into()))
     }
@@ -105,13 +113,6 @@ impl Evaluator<'_, '_> {
         Ok(Summary::of(&numbers))
     }
 
-    fn found(&mut self, select: &Select) -> Result<Vec<RecordId>, Stop> {
-        match self.plan(select)? {
-            Some(mut plan) => self.carry_out(select, &mut plan),
-            None => Ok(Vec::new()),
-        }
-    }
-
     fn carry_out(&mut self, select: &Select, plan: &mut Plan<'_>) -> Result<Vec<RecordId>, Stop> {
         let mut found = plan.filter(|filter| self.cx.host.select(select.table, filter));
         self.cx.step(1 + found.len() as u64 / 64)?;
@@ -186,7 +187,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// The conditions with their values, each for what tests it best. `None`: no record passes.
-    fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
+    pub(super) fn plan<'s>(&mut self, select: &'s Select) -> Result<Option<Plan<'s>>, Stop> {
         let mut plan = Plan::default();
         if !self.guard(select.table, &mut plan) {
             return Ok(None);
@@ -271,7 +272,7 @@ fn conjuncts<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
 
 /// What tests which condition of a `select`.
 #[derive(Default)]
-struct Plan<'s> {
+pub(super) struct Plan<'s> {
     /// For the host's columns and indexes.
     conditions: Vec<Condition>,
     /// The schema's condition on reading is asked for each record, or each value of a field.
@@ -286,12 +287,12 @@ struct Plan<'s> {
 
 impl Plan<'_> {
     /// Whether the host can test everything.
-    fn is_for_host(&self) -> bool {
+    pub(super) fn is_for_host(&self) -> bool {
         self.by_record.is_empty() && self.walked.is_empty() && self.guard.is_none()
     }
 
     /// Calls with what the host can test.
-    fn filter<T>(&self, call: impl FnOnce(&Filter<'_>) -> T) -> T {
+    pub(super) fn filter<T>(&self, call: impl FnOnce(&Filter<'_>) -> T) -> T {
         let sieves: Vec<&dyn Sieve> = self.kernels.iter().map(|kernel| kernel as &dyn Sieve).collect();
         call(&Filter { conditions: &self.conditions, sieves: &sieves })
     }
@@ -350,6 +351,7 @@ fn equals(field: &Field, class: StorageClass, value: &Value) -> Option<Test> {
         (StorageClass::Reference, Value::Record(table, record)) if field.target == Some(*table) => {
             Stored::Reference(*record)
         }
+        (StorageClass::Choice, Value::Choice(_, option)) => Stored::Choice(*option),
         (StorageClass::Choice, Value::Number(n)) if n.fract() == 0.0 && (1.0..=65_535.0).contains(n) => {
             Stored::Choice(*n as u16)
         }

@@ -477,11 +477,13 @@ fn unique(cx: &mut Context<'_>, a: &[Value]) -> Outcome {
     let mut kept: Vec<Value> = Vec::new();
     // Most arrays are of plain values, whose JSON tells them apart; looking at all pairs would be slow.
     let mut seen = rustc_hash::FxHashSet::default();
+    let mut key = String::new();
     for item in of.items() {
         cx.step(1)?;
-        let mut key = String::new();
+        key.clear();
         crate::json::write(&item, &mut key);
-        if seen.insert(key) {
+        if !seen.contains(&key) {
+            seen.insert(key.clone());
             kept.push(item);
         }
     }

@@ -45,7 +45,7 @@ impl<'c> Compiler<'c> {
     /// The kernel of a condition.
     pub(crate) fn kernel(mut self, condition: &Expr) -> Option<Kernel> {
         let condition = self.flags(condition)?;
-        Some(Kernel { slots: self.slots, condition })
+        Some(Kernel { slots: self.slots, condition: condition.by_text() })
     }
 
     fn flags(&mut self, expr: &Expr) -> Option<Flags> {

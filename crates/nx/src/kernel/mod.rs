@@ -9,13 +9,14 @@
 //! %`, comparisons, `like`, `and`, `or`, `not`, `if`, functions of one number, `upper`, `lower`, `trim`, `length`;
 //! whatever does not depend on the record. All else is for the walker.
 
+mod by_text;
 mod compile;
 mod numbers;
 mod texts;
 
 use boobook_model::{Lane, Needle, Sieve};
 
-use self::{numbers::Numbers, texts::Texts};
+use self::{by_text::ByText, numbers::Numbers, texts::Texts};
 use crate::ir::Comparison;
 
 pub(crate) use compile::Compiler;
@@ -39,6 +40,8 @@ enum Flags {
     Numbers(Comparison, Box<(Numbers, Numbers)>),
     Texts(Comparison, Box<(Texts, Texts)>),
     Like(Texts, Needle),
+    /// Depends on nothing but one text.
+    ByText(Box<ByText>),
 }
 
 /// The values of a block's records, or one that all have.
@@ -90,7 +93,8 @@ impl Flags {
                 }
             }
             Self::Texts(comparison, sides) => texts::compare(*comparison, sides, lanes, out),
-            Self::Like(texts, needle) => texts.each(lanes, out, |text| needle.is_in(text)),
+            Self::Like(texts, needle) => texts.find(lanes, needle, out),
+            Self::ByText(by_text) => by_text.test(lanes, out),
         }
     }
 

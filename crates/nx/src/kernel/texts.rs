@@ -1,6 +1,6 @@
 //! Texts of a block of records, one at a time: a text is rarely so short that several would fit together.
 
-use boobook_model::Lane;
+use boobook_model::{Lane, Needle};
 
 use crate::{compare::utf16, ir::Comparison};
 
@@ -22,7 +22,7 @@ impl Texts {
         match self {
             Self::Constant(text) => Some(text),
             Self::Lane(lane) => match &lanes[*lane] {
-                Lane::Texts(texts) => Some(texts[at]),
+                Lane::Texts(texts) => Some(texts.get(at)),
                 Lane::Numbers(_) => Some(""),
             },
             Self::Trim(of) => of.as_is(lanes, at).map(str::trim),
@@ -83,6 +83,24 @@ impl Texts {
         let mut scratch = String::new();
         for (at, out) in out.iter_mut().enumerate() {
             *out = f(self.get(lanes, at, &mut scratch));
+        }
+    }
+}
+
+impl Texts {
+    /// Says of each record's text whether a needle is in it, whatever the case: of ASCII, then, it makes no difference
+    /// whether the text is put in one case before.
+    pub(super) fn find<'a>(&'a self, lanes: &[Lane<'a>], needle: &Needle, out: &mut [bool]) {
+        let inner = match self {
+            Self::Upper(of) | Self::Lower(of) => of,
+            _ => return self.each(lanes, out, |text| needle.is_in(text)),
+        };
+        let mut scratch = String::new();
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = match inner.as_is(lanes, at).filter(|text| text.is_ascii()) {
+                Some(text) => needle.is_in(text),
+                None => needle.is_in(self.get(lanes, at, &mut scratch)),
+            };
         }
     }
 }
