@@ -16,9 +16,11 @@ impl Needle {
 
     /// Whether a text contains it, both in lower case. ASCII, which nearly all texts are, is searched as it lies.
     pub fn is_in(&self, text: &str) -> bool {
-        if !text.is_ascii() {
-            return text.to_lowercase().contains(&self.lower);
-        }
+        if text.is_ascii() { self.is_in_ascii(text) } else { text.to_lowercase().contains(&self.lower) }
+    }
+
+    /// As [`Self::is_in`], for a text that is known to be ASCII.
+    pub fn is_in_ascii(&self, text: &str) -> bool {
         let (text, needle) = (text.as_bytes(), self.lower.as_bytes());
         let Some(&first) = needle.first() else { return true };
         if !self.is_ascii || needle.len() > text.len() {
@@ -26,9 +28,8 @@ impl Needle {
         }
         let upper = first.to_ascii_uppercase();
         let starts = &text[..=text.len() - needle.len()];
-        starts.iter().enumerate().any(|(at, &byte)| {
-            (byte == first || byte == upper) && text[at..at + needle.len()].eq_ignore_ascii_case(needle)
-        })
+        memchr::memchr2_iter(first, upper, starts)
+            .any(|at| text[at..at + needle.len()].eq_ignore_ascii_case(needle))
     }
 }
 

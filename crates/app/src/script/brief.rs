@@ -6,7 +6,7 @@ use std::sync::Arc;
 use boobook_engine::Snapshot;
 use boobook_nx::{BRIEF_LIMITS, Context, RunLimits, json};
 
-use super::{ScriptAnswer, ScriptRequest, limits, require_sound, snapshot::Reader};
+use super::{ScriptAnswer, ScriptRequest, require_sound, snapshot::Reader};
 use crate::Session;
 
 impl Session {
@@ -17,7 +17,7 @@ impl Session {
         snapshot: &Arc<Snapshot>,
         request: &ScriptRequest,
     ) -> Option<ScriptAnswer> {
-        let (library, checked) = self.database.scripts.brief(&snapshot.schema, &request.source)?;
+        let (library, locale, checked) = self.database.scripts.brief(&snapshot.schema, &request.source)?;
         // Conditions of the schema may take any time.
         if request.explain || (library.has_read_rights() && !self.role.is_admin()) {
             return None;
@@ -25,7 +25,6 @@ impl Session {
         let accesses = self.accesses(&snapshot.schema);
         require_sound(&checked, &accesses, &request.source).ok()?;
         let mut reader = Reader::new(snapshot, &accesses, self.runner(), &*self.app.host);
-        let locale = limits::locale(&snapshot.schema);
         let configured = &self.app.limits.script;
         let limits = RunLimits {
             steps_max: BRIEF_LIMITS.steps_max.min(configured.steps_max),

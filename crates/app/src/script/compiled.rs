@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boobook_model::Schema;
-use boobook_nx::{Checked, Library};
+use boobook_nx::{Checked, Library, Locale};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
@@ -14,6 +14,8 @@ pub(crate) struct CompiledScripts(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     library: Option<Arc<Library>>,
+    /// Of the library's schema: looking a zone up may read a file.
+    locale: Locale,
     scripts: FxHashMap<Box<str>, Script>,
     bytes: usize,
 }
@@ -48,7 +50,8 @@ impl CompiledScripts {
             let mut kept = self.0.lock();
             if kept.bytes + source.len() > BYTES_MAX || !kept.is_of(library) {
                 // What is still asked for is compiled once more.
-                *kept = Kept { library: Some(Arc::clone(library)), ..Kept::default() };
+                let locale = super::limits::locale(&library.schema);
+                *kept = Kept { library: Some(Arc::clone(library)), locale, ..Kept::default() };
             }
             kept.bytes += source.len();
             kept.scripts.insert(source.into(), Script::new(&checked, source));
@@ -62,12 +65,16 @@ impl CompiledScripts {
         Some(Arc::clone(&known.checked))
     }
 
-    /// A script that is compiled already against the scripts of a schema, if it is brief.
-    pub(crate) fn brief(&self, schema: &Arc<Schema>, source: &str) -> Option<(Arc<Library>, Arc<Checked>)> {
+    /// A script that is compiled already against the scripts of a schema, if it is brief, with what it needs to run.
+    pub(crate) fn brief(
+        &self,
+        schema: &Arc<Schema>,
+        source: &str,
+    ) -> Option<(Arc<Library>, Locale, Arc<Checked>)> {
         let kept = self.0.lock();
         let library = kept.library.as_ref().filter(|library| Arc::ptr_eq(&library.schema, schema))?;
         let known = kept.scripts.get(source).filter(|script| script.is_brief)?;
-        Some((Arc::clone(library), Arc::clone(&known.checked)))
+        Some((Arc::clone(library), kept.locale.clone(), Arc::clone(&known.checked)))
     }
 }
 

@@ -98,7 +98,7 @@ impl Texts {
         let mut scratch = String::new();
         for (at, out) in out.iter_mut().enumerate() {
             *out = match inner.as_is(lanes, at).filter(|text| text.is_ascii()) {
-                Some(text) => needle.is_in(text),
+                Some(text) => needle.is_in_ascii(text),
                 None => needle.is_in(self.get(lanes, at, &mut scratch)),
             };
         }
