@@ -44,11 +44,12 @@ mod number_format;
 mod places;
 mod regex;
 mod rights;
-mod shown;
+pub mod shown;
 mod signature;
 mod stored;
 mod types;
 mod value;
+mod view;
 
 pub use check::{Checked, Form, Reference};
 pub use context::{Context, RunLimits};
@@ -68,3 +69,4 @@ pub use stored::{
 };
 pub use types::{Base, TextKind, Type};
 pub use value::{FieldRef, Object, Value};
+pub use view::ViewFilter;
