@@ -16,6 +16,7 @@ use crate::{
     limits::CATALOGUE_POLL,
     registry::Registry,
     script::{ScriptThreads, resumed},
+    share::Passwords,
     writer::WriterPool,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pool: Arc<WriterPool>,
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
+    pub(crate) passwords: Passwords,
     looked_at_ms: AtomicI64,
 }
 
@@ -60,6 +62,7 @@ impl App {
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
         let scripts = ScriptThreads::start(threads, limits.script.waiting_max)
             .map_err(|e| AppError::Unavailable(format!("script threads cannot start: {e}")))?;
+        let passwords = Passwords::new(&*host);
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -70,6 +73,7 @@ impl App {
                 pool,
                 scripts,
                 outside: OnceLock::new(),
+                passwords,
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
@@ -115,9 +119,13 @@ impl App {
         }
     }
 
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// Reads the catalogue again before its next turn, but not for every request that names nothing; whether
     /// anything was new.
-    async fn look_again(&self) -> bool {
+    pub(crate) async fn look_again(&self) -> bool {
         let now_ms = self.inner.host.now_ms();
         let last_ms = self.inner.looked_at_ms.load(Ordering::Relaxed);
         if (last_ms..last_ms + LOOK_AGAIN_AFTER_MS).contains(&now_ms) {
@@ -352,7 +360,8 @@ fn visible_team<'a>(
     Ok((team, role))
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks on a thread where that harms nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AppError> + Send + 'static,
 ) -> Result<T, AppError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| AppError::Internal(e.to_string()))?

@@ -30,6 +30,8 @@ pub struct Limits {
     pub history_days: u32,
     /// Days a deletion stays in the change feed; a client that asks from before is given the whole state.
     pub tombstone_days: u32,
+    /// Most rows of a view that is evaluated.
+    pub view_rows_max: usize,
     /// Scripts: `/query`, formulas.
     pub script: crate::ScriptLimits,
 }
@@ -49,6 +51,7 @@ impl Default for Limits {
             changes_max: 100_000,
             history_days: 365,
             tombstone_days: 90,
+            view_rows_max: 200_000,
             script: crate::ScriptLimits::default(),
         }
     }

@@ -11,4 +11,6 @@ mod faults;
 mod harness;
 mod records;
 mod rights;
+mod shares;
 mod tombstones;
+mod views;
