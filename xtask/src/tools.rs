@@ -1,7 +1,7 @@
 //! What the tests need beyond the Rust toolchain: found, or installed under the cache directory.
 //!
-//! Nothing here touches the system: cargo tools go to `<cache>/tools`, Node packages and Python environments
-//! to `<cache>/clients`.
+//! Cargo tools go to `<cache>/tools`, Node packages and Python environments to `<cache>/clients`. Nothing here touches
+//! the system, but for a browser in CI, which only the system's packages have.
 
 use std::{
     env, fs,
@@ -103,10 +103,34 @@ pub(crate) fn clients() -> Vec<(&'static str, anyhow::Error)> {
     if let Err(error) = python_packages(&clients.join("ninox-py"), "ninox-py") {
         missing.push(("PyPI ninox", error));
     }
+    if let Err(error) =
+        chromium().and_then(|()| npm_packages(&root().join("tests/browser"), "browser").map(|_| ()))
+    {
+        missing.push(("a browser", error));
+    }
     if let Err(error) = npm_packages(&root().join("tests/data"), "data") {
         missing.push(("npm vega-datasets", error));
     }
     missing
+}
+
+/// Chromium of the system's packages; in CI it is installed where it is missing.
+fn chromium() -> anyhow::Result<()> {
+    let is_there = || answers(Command::new("/usr/bin/chromium").arg("--version"));
+    if is_there() {
+        return Ok(());
+    }
+    if env::var_os("CI").is_none_or(|ci| ci.is_empty()) {
+        bail!("/usr/bin/chromium is not there (Debian: apt-get install chromium)");
+    }
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    run(Command::new("apt-get")
+        .args(["install", "--yes", "--quiet", "--no-install-recommends", "chromium"])
+        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    if !is_there() {
+        bail!("apt-get installed chromium, but /usr/bin/chromium does not start");
+    }
+    Ok(())
 }
 
 /// Whether a command runs and says yes; its output is dropped.

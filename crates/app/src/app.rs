@@ -18,6 +18,7 @@ use crate::{
     limits::CATALOGUE_POLL,
     registry::Registry,
     script::{MailCounters, MailCounts, ScriptThreads, resume},
+    share::Passwords,
     writer::WriterPool,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
     pub(crate) files: OnceLock<Files>,
     pub(crate) mail: MailCounters,
+    pub(crate) passwords: Passwords,
     looked_at_ms: AtomicI64,
 }
 
@@ -69,6 +71,7 @@ impl App {
         let pool = WriterPool::start(threads, Arc::clone(&host), apart)
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
         let scripts = ScriptThreads::start("script", threads, waiting_max).map_err(no_scripts)?;
+        let passwords = Passwords::new(&*host);
         let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -81,6 +84,7 @@ impl App {
                 outside: OnceLock::new(),
                 files: OnceLock::new(),
                 mail: MailCounters::default(),
+                passwords,
                 looked_at_ms: AtomicI64::new(0),
             }),
         })
@@ -137,9 +141,13 @@ impl App {
         }
     }
 
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// Reads the catalogue again before its next turn, but not for every request that names nothing; whether
     /// anything was new.
-    async fn look_again(&self) -> bool {
+    pub(crate) async fn look_again(&self) -> bool {
         let now_ms = self.inner.host.now_ms();
         let last_ms = self.inner.looked_at_ms.load(Ordering::Relaxed);
         if (last_ms..last_ms + LOOK_AGAIN_AFTER_MS).contains(&now_ms) {
@@ -386,7 +394,8 @@ fn visible_team<'a>(
     Ok((team, role))
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks on a thread where that harms nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AppError> + Send + 'static,
 ) -> Result<T, AppError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| AppError::Internal(e.to_string()))?

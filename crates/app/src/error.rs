@@ -41,6 +41,18 @@ pub enum AppError {
         /// Size of the whole file.
         size: u64,
     },
+    /// There is a view or file, but nobody shares it.
+    #[error("Not shared")]
+    NotShared,
+    /// A link that leads nowhere: never made, ended, past its time, or to what its maker may not see any more.
+    #[error("Share Not Found")]
+    ShareNotFound,
+    /// A share asks for its password.
+    #[error("{}", if *.wrong { "The password is wrong" } else { "This share needs its password: header nx-password" })]
+    PasswordNeeded {
+        /// One came, but not the right one.
+        wrong: bool,
+    },
     /// No such record; in a list, which element asked for it.
     #[error("{}Record Not Found", .place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default())]
     RecordNotFound {

@@ -7,6 +7,7 @@
 //! * [`App`]: authentication, teams, databases; [`App::session`] is the way into one.
 //! * [`Session`]: one caller in one database; all rights are asked here.
 //! * [`Database`]: an open database; readers take its snapshot without a lock, writers queue.
+//! * `view`: views, evaluated. `share`: what may be read by a link, without a key.
 //! * `writer`: group commit. `apart`: transactions that would hold it up. `registry`: single-flight opening and eviction. `catalogue`: teams, users, keys.
 //!
 //! ```
@@ -39,14 +40,17 @@ mod registry;
 mod schema;
 mod script;
 mod session;
+mod share;
 mod transaction;
+mod view;
 mod writer;
 
 pub use access::TableAccess;
 pub use app::{App, Named};
-pub use boobook_nx::{Form, Value as NxValue};
+pub use boobook_nx::{Form, Language, Locale, Value as NxValue};
 pub use catalogue::{
-    Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, TeamEntry, UserEntry, View,
+    Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, ShareChange, ShareEntry, ShareTarget,
+    TeamEntry, UserEntry, View,
 };
 pub use database::{Database, read_state};
 pub use error::{AppError, Refusal};
@@ -63,3 +67,5 @@ pub use script::{
     ScriptLimits, ScriptProblem, ScriptRequest, Undelivered,
 };
 pub use session::{Changes, RecordChange, Session};
+pub use share::{PasswordProof, Shared};
+pub use view::{Aggregate, Look, ViewCell, ViewColumn, ViewGroup, ViewProblem, ViewTable, ViewWanted};

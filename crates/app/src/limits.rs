@@ -36,6 +36,8 @@ pub struct Limits {
     pub file_bytes_max: u64,
     /// Seconds that a content which no record names is kept: longer than any upload takes to be named.
     pub files_grace_s: u64,
+    /// Most rows of a view that is evaluated.
+    pub view_rows_max: usize,
     /// Scripts: `/query`, formulas.
     pub script: crate::ScriptLimits,
 }
@@ -58,6 +60,7 @@ impl Default for Limits {
             tombstone_days: 90,
             file_bytes_max: 10 << 30,
             files_grace_s: 60 * 60,
+            view_rows_max: 200_000,
             script: crate::ScriptLimits::default(),
         }
     }

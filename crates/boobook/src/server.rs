@@ -230,6 +230,9 @@ fn http_config(settings: &Settings, app: &App, metrics: Option<PrometheusHandle>
         },
         metrics: render,
         docs: http.docs,
+        public_url: http.public_url.clone(),
+        trust_forwarded: http.trust_forwarded,
+        tls: settings.tls.cert.is_some(),
     }
 }
 

@@ -48,6 +48,13 @@ pub struct HttpConfig {
     pub metrics: Option<RenderMetrics>,
     /// Serves `/openapi.json` and `/docs`.
     pub docs: bool,
+    /// Where people reach this server, `https://data.example`: links to shares begin with it. Empty: as the request
+    /// that asks for a link reached it.
+    pub public_url: String,
+    /// `X-Forwarded-Host` and `X-Forwarded-Proto` come from a proxy of ours, and tell how a request reached it.
+    pub trust_forwarded: bool,
+    /// The listener speaks TLS.
+    pub tls: bool,
 }
 
 impl Default for HttpConfig {
@@ -65,6 +72,9 @@ impl Default for HttpConfig {
             unknown_field_status: ErrorCode::UnknownField.status(),
             metrics: None,
             docs: true,
+            public_url: String::new(),
+            trust_forwarded: false,
+            tls: false,
         }
     }
 }

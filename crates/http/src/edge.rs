@@ -262,14 +262,20 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 
 fn access_log(method: &Method, uri: &Uri, status: StatusCode, elapsed: Duration, id: &HeaderValue) {
     // The query string may hold data or, from careless clients, keys: it is left out.
+    let path = logged_path(uri.path());
     tracing::info!(
         target: "boobook::access",
         method = method.as_str(),
-        path = uri.path(),
+        path,
         status = status.as_u16(),
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         id = id.to_str().unwrap_or_default(),
     );
+}
+
+/// A path without what must not be logged: the token of a share is all it takes to read it.
+fn logged_path(path: &str) -> &str {
+    if path.trim_start_matches('/').starts_with("share/") { "/share/{token}" } else { path }
 }
 
 /// The path that is routed, where it differs: `//` collapsed, a trailing `/` dropped, the alias base
@@ -321,6 +327,17 @@ fn set_path(uri: &mut Uri, path: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_not_logged() {
+        for (path, expected) in [
+            ("/share/abc", "/share/{token}"),
+            ("//share/abc/", "/share/{token}"),
+            ("/v1/teams/a/databases/b/views/c/share", "/v1/teams/a/databases/b/views/c/share"),
+        ] {
+            assert_eq!(logged_path(path), expected);
+        }
+    }
 
     #[test]
     fn paths_are_tidied() {

@@ -81,6 +81,12 @@ error_codes! {
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The range lies outside the file";
     /// No such view.
     ViewNotFound = "view_not_found", NOT_FOUND, "View Not Found";
+    /// The view or file is there, but not shared.
+    NotShared = "not_shared", NOT_FOUND, "Not shared";
+    /// A link that leads nowhere, or not any more.
+    ShareNotFound = "share_not_found", NOT_FOUND, "Share Not Found";
+    /// A share asks for its password, or was given a wrong one.
+    PasswordRequired = "password_required", FORBIDDEN, "This share needs its password: header nx-password";
     /// The body did not arrive in time.
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request's body did not arrive in time";
     /// Something there stands in the way.
@@ -284,6 +290,9 @@ pub(crate) fn from_app(error: AppError) -> ApiError {
         AppError::Range { .. } => ApiError::with_message(ErrorCode::RangeNotSatisfiable, message),
         AppError::FieldNotFound => ApiError::new(ErrorCode::FieldNotFound),
         AppError::ViewNotFound => ApiError::new(ErrorCode::ViewNotFound),
+        AppError::NotShared => ApiError::new(ErrorCode::NotShared),
+        AppError::ShareNotFound => ApiError::new(ErrorCode::ShareNotFound),
+        AppError::PasswordNeeded { .. } => ApiError::with_message(ErrorCode::PasswordRequired, message),
         AppError::PreconditionFailed { .. } => ApiError::with_message(ErrorCode::PreconditionFailed, message),
         AppError::IdempotencyKeyReused => ApiError::with_message(ErrorCode::IdempotencyKeyReused, message),
         AppError::Conflict(_) => ApiError::with_message(ErrorCode::Conflict, message),

@@ -48,6 +48,11 @@ impl FromRequestParts<Api> for Query {
 }
 
 impl Query {
+    /// As it came.
+    pub(crate) fn as_text(&self) -> &str {
+        &self.0
+    }
+
     /// Decoded.
     pub(crate) fn parse(&self) -> ApiResult<QueryString<'_>> {
         QueryString::parse(&self.0)

@@ -30,6 +30,7 @@ mod request_line;
 mod router;
 mod routes;
 mod serve;
+mod share_page;
 pub mod wire;
 
 use std::sync::Arc;

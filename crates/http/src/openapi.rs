@@ -113,6 +113,32 @@ pub(crate) struct ChangedChoice {
     id: Option<String>,
 }
 
+/// What to change about a share; `null` clears either.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct NewShare {
+    /// From then on the link is dead, UTC: `2031-05-01T12:00:00`.
+    expires_at: Option<String>,
+    /// Who opens the link is asked for it; clients send it as header `nx-password`.
+    password: Option<String>,
+}
+
+/// A share.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Share {
+    /// Anybody who has it can read what is shared.
+    link: String,
+    /// The same.
+    url: String,
+    /// 36 of `[a-z0-9]`.
+    token: String,
+    created_at: String,
+    expires_at: Option<String>,
+    /// Present where it has one.
+    has_password: Option<bool>,
+}
+
 /// Settings to change. Any setting may be given; `null` clears one.
 #[derive(ToSchema)]
 pub(crate) struct ChangedDatabase {
@@ -272,6 +298,7 @@ pub(crate) struct Error {
         (name = "Changes", description = "What happened since, asked for or as a live stream"),
         (name = "Scripts", description = "The NX language"),
         (name = "Views", description = "Tables as people look at them"),
+        (name = "Shares", description = "What anybody with a link may read"),
         (name = "Reports", description = "Print layouts, which the server keeps"),
         (name = "Server", description = "Health and metrics, without a key"),
     ),

@@ -14,7 +14,9 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::header,
     openapi::Document,
-    routes::{changes, databases, fields, files, records, reports, scripts, server, tables, teams, views},
+    routes::{
+        changes, databases, fields, files, records, reports, scripts, server, shares, tables, teams, views,
+    },
     wire::input::InputRules,
 };
 
@@ -82,6 +84,14 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(views::list::list_table_views, views::create::create_view))
         .routes(routes!(views::get::get_table_view, views::put::put_view, views::delete::delete_table_view))
         .routes(routes!(views::create::update_view))
+        .routes(routes!(shares::view::get_view_share, shares::view::share_view, shares::view::unshare_view))
+        .routes(routes!(
+            shares::table_view::get_table_view_share,
+            shares::table_view::share_table_view,
+            shares::table_view::unshare_table_view
+        ))
+        .routes(routes!(shares::file::get_file_share, shares::file::share_file, shares::file::unshare_file))
+        .routes(routes!(shares::read::read_share, shares::read::enter_password))
         .routes(routes!(reports::list::list_reports, reports::create::post_reports))
         .routes(routes!(reports::get::get_report))
         .routes(routes!(files::report::list_report_files, files::report::upload_report_file))

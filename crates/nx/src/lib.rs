@@ -46,11 +46,12 @@ mod number_format;
 mod places;
 mod regex;
 mod rights;
-mod shown;
+pub mod shown;
 mod signature;
 mod stored;
 mod types;
 mod value;
+mod view;
 
 pub use brief::BRIEF_LIMITS;
 pub use check::{Checked, Form, Reference};
@@ -72,3 +73,4 @@ pub use stored::{
 };
 pub use types::{Base, TextKind, Type};
 pub use value::{FieldRef, Object, Value};
+pub use view::ViewFilter;

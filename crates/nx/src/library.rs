@@ -177,24 +177,30 @@ impl Library {
     /// Compiles a condition that records of a table pass or not (`query=` of a record list): it comes to the records
     /// that pass it.
     pub fn predicate(&self, source: &str, table: &TableSchema) -> Checked {
-        let mut parsed = parse(source);
+        let parsed = parse(source);
         let span = parsed.script.body.span;
-        let condition = Ast { kind: ExprKind::Block(std::mem::take(&mut parsed.script.body)), span };
-        let name = Name { text: table.caption.as_str().into(), span, quoted: true };
-        let select = Select {
-            table: name,
-            filter: None,
-            condition: Some(condition),
-            order: None,
-            range: None,
-            limit: None,
-        };
-        let select = Ast { kind: ExprKind::Select(Box::new(select)), span };
-        parsed.script.body =
-            Block { statements: vec![Statement { kind: StatementKind::Expr(select), span }], span };
-        let mut checked = check(&parsed.script, &self.scope(source, None, &|at| self.type_of(at)));
+        let condition = Ast { kind: ExprKind::Block(parsed.script.body), span };
+        let mut checked = self.selecting(source, Some(condition), table, Form::Human);
         checked.diagnostics.splice(0..0, parsed.diagnostics);
         checked
+    }
+
+    /// Compiles a `select` of a table with a condition.
+    pub(crate) fn selecting(
+        &self,
+        source: &str,
+        condition: Option<Ast>,
+        table: &TableSchema,
+        form: Form,
+    ) -> Checked {
+        let span = condition.as_ref().map(|condition| condition.span).unwrap_or_default();
+        let text = if form == Form::Ids { table.id.to_string() } else { table.caption.clone() };
+        let name = Name { text: text.into(), span, quoted: true };
+        let select = Select { table: name, filter: None, condition, order: None, range: None, limit: None };
+        let select = Ast { kind: ExprKind::Select(Box::new(select)), span };
+        let statement = Statement { kind: StatementKind::Expr(select), span };
+        let script = Script { body: Block { statements: vec![statement], span } };
+        self.check_in(source, &script, None, form)
     }
 
     /// Checks a script that was parsed, in the form given.

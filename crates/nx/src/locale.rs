@@ -54,6 +54,11 @@ impl Locale {
         Self { language, zone, users: Arc::default() }
     }
 
+    /// What people call a user; nothing of one who is not known.
+    pub fn user(&self, id: &str) -> Option<&Arc<str>> {
+        self.users.get(id)
+    }
+
     /// With the names of users. One without a name is called by the address, else by the id.
     pub(crate) fn with_users<'a>(self, users: impl Iterator<Item = &'a User>) -> Self {
         let named = users.filter_map(|user| {

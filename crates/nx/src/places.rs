@@ -25,7 +25,7 @@ const OF_FIELD: &[&str] = &[
 ];
 /// Of a layout element.
 const OF_ELEMENT: &[&str] = &["fn", "onClick", "canRead", "canWrite", "beforeShow", "afterHide"];
-/// Of a column of a view.
+/// Of a view, its `config`, and each of its columns.
 const OF_COLUMN: &[&str] = &["expression", "filter"];
 /// Of a report.
 const OF_REPORT: &[&str] = &["customDataExp"];
@@ -111,7 +111,12 @@ pub(crate) fn of_table(table: &mut Arc<TableSchema>, change: Change<'_>) {
 fn of_document(document: &mut Arc<Document>, name: &str, keys: &'static [&'static str], change: Change<'_>) {
     let path = format!("{name}.{}.", document.id);
     let own = changed(&document.json, keys, &path, document.table, change);
-    let columns = document.json.get("config").and_then(|config| config.get("cols")).and_then(Json::as_array);
+    let config = document.json.get("config").and_then(Json::as_object);
+    let of_config = match config {
+        Some(config) => changed(config, keys, &format!("{path}config."), document.table, change),
+        None => Vec::new(),
+    };
+    let columns = config.and_then(|config| config.get("cols")).and_then(Json::as_array);
     let mut of_columns = Vec::new();
     for (at, column) in columns.into_iter().flatten().enumerate() {
         let Some(map) = column.as_object() else { continue };
@@ -119,12 +124,17 @@ fn of_document(document: &mut Arc<Document>, name: &str, keys: &'static [&'stati
             of_columns.push((at, key, text));
         }
     }
-    if own.is_empty() && of_columns.is_empty() {
+    if own.is_empty() && of_config.is_empty() && of_columns.is_empty() {
         return;
     }
     let json = &mut Arc::make_mut(document).json;
     for (key, text) in own {
         json.insert(key.into(), text.into());
+    }
+    if let Some(config) = json.get_mut("config").and_then(Json::as_object_mut) {
+        for (key, text) in of_config {
+            config.insert(key.into(), text.into());
+        }
     }
     for (at, key, text) in of_columns {
         let column =

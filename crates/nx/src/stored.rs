@@ -114,9 +114,11 @@ pub fn converted(
 
 /// The filter of a view's column may begin with a comparison, whose left side is the column (rest-api.md §7).
 pub fn bare_comparison<'s>(place: &ScriptPlace, source: &'s str) -> Option<(&'static str, &'s str)> {
-    if place.key != "filter" {
-        return None;
-    }
+    if place.key == "filter" { leading_comparison(source) } else { None }
+}
+
+/// A comparison without its left side.
+pub(crate) fn leading_comparison(source: &str) -> Option<(&'static str, &str)> {
     let source = source.trim_start();
     // The longer ones first.
     let signs = ["<=", ">=", "!=", "<>", "<", ">", "="];

@@ -57,14 +57,14 @@ fn check_name(what: &str, name: &str) -> Result<(), AppError> {
     }
 }
 
-fn put<T: Serialize>(kind: &str, id: &str, document: &T) -> Result<CatalogueChange, AppError> {
+pub(super) fn put<T: Serialize>(kind: &str, id: &str, document: &T) -> Result<CatalogueChange, AppError> {
     let body = serde_json::to_vec(document).map_err(|e| AppError::Internal(e.to_string()))?;
     Ok(CatalogueChange::Put(CatalogueEntry { kind: kind.into(), id: id.into(), body }))
 }
 
 impl Catalogue {
     /// Decides on the newest catalogue what to change, and changes it; decides anew where somebody was faster.
-    fn edit<T>(
+    pub(super) fn edit<T>(
         &self,
         mut decide: impl FnMut(&View) -> Result<(Vec<CatalogueChange>, T), AppError>,
     ) -> Result<T, AppError> {
@@ -308,7 +308,9 @@ impl Catalogue {
             let mut entry =
                 DatabaseEntry::clone(view.database(&team.id, key).ok_or(AppError::DatabaseNotFound)?);
             entry.state = DatabaseState::Deleting;
-            Ok((vec![put(DatabaseEntry::KIND, &entry.id, &entry)?], entry))
+            let mut changes = view.ended_shares(|share| share.database == entry.id);
+            changes.push(put(DatabaseEntry::KIND, &entry.id, &entry)?);
+            Ok((changes, entry))
         })
     }
 

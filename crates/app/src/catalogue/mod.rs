@@ -1,4 +1,4 @@
-//! Teams, users, keys and databases: a small set of documents, cached whole in memory.
+//! Teams, users, keys, databases and shares: a small set of documents, cached whole in memory.
 //!
 //! Authentication and every path's first two steps read the cached [`View`]; changes go to the store by
 //! compare-and-set and then to the cache. Another process (the command line) may change the catalogue too: a
@@ -6,6 +6,7 @@
 
 mod documents;
 mod edit;
+mod share;
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use sha2::{Digest, Sha256};
 
 pub use documents::{DatabaseEntry, DatabaseState, KeyEntry, TeamEntry, UserEntry};
 pub use edit::{NewKey, NewUser};
+pub(crate) use share::NewShare;
+pub use share::{ShareChange, ShareEntry, ShareTarget};
 
 use crate::{AppError, Host, error::from_store};
 
@@ -33,6 +36,10 @@ pub struct View {
     pub keys: Vec<Arc<KeyEntry>>,
     /// Databases by id.
     pub databases: Vec<Arc<DatabaseEntry>>,
+    /// Shares by id.
+    pub shares: Vec<Arc<ShareEntry>>,
+    /// Shares by the SHA-256 of their tokens, as keys: how long a look-up takes tells nothing of a token.
+    shares_by_hash: FxHashMap<[u8; 32], Arc<ShareEntry>>,
     principals: FxHashMap<[u8; 32], Arc<Principal>>,
 }
 
@@ -59,6 +66,9 @@ impl View {
                 DatabaseEntry::KIND => {
                     view.databases.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
                 }
+                ShareEntry::KIND => {
+                    view.shares.push(Arc::new(serde_json::from_slice(&entry.body).map_err(broken)?));
+                }
                 // A newer version's documents are not ours to judge.
                 _ => {}
             }
@@ -67,6 +77,10 @@ impl View {
         view.users.sort_by(|a, b| a.id.cmp(&b.id));
         view.keys.sort_by(|a, b| a.id.cmp(&b.id));
         view.databases.sort_by(|a, b| a.id.cmp(&b.id));
+        view.shares.sort_by(|a, b| a.id.cmp(&b.id));
+        for share in &view.shares {
+            view.shares_by_hash.insert(key_hash(&share.token), Arc::clone(share));
+        }
         for key in &view.keys {
             if let (Some(hash), Some(principal)) = (key.hash_bytes(), view.principal(key)) {
                 view.principals.insert(hash, Arc::new(principal));
@@ -203,6 +217,8 @@ impl View {
             users: self.users.clone(),
             keys: self.keys.clone(),
             databases: self.databases.clone(),
+            shares: self.shares.clone(),
+            shares_by_hash: self.shares_by_hash.clone(),
             principals: self.principals.clone(),
         }
     }

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use tokio::sync::oneshot;
 
 use super::{FileChange, FileTransaction, Files, from_blob, from_name, from_thumbnail, list_of, no_files};
-use crate::{AppError, Session, TableAccess};
+use crate::{AppError, Session, ShareTarget, TableAccess};
 
 /// A file to be stored with a record.
 #[derive(Debug, Clone, Default)]
@@ -142,7 +142,11 @@ impl Session {
     pub async fn remove_file(&self, table: &str, record: RecordId, name: &str) -> Result<(), AppError> {
         // Who may not see it cannot know of it.
         self.file(table, record, name).await?;
-        self.change_files(table, record, FileChange::Remove { name: name.to_owned() }).await
+        self.change_files(table, record, FileChange::Remove { name: name.to_owned() }).await?;
+        // Another file of that name is not what was shared.
+        let (table, name) = (self.table(&self.snapshot(), table)?.id(), name.to_owned());
+        self.end_shares(move |target| *target == ShareTarget::File { table, record, name: name.clone() })
+            .await
     }
 
     async fn change_files(&self, table: &str, record: RecordId, change: FileChange) -> Result<(), AppError> {

@@ -14,7 +14,7 @@ use super::{
     patch::{merge_settings, patch_schema},
 };
 use crate::{
-    AppError, Session,
+    AppError, Session, ShareTarget,
     host::{MIXED, random_text},
 };
 
@@ -38,14 +38,22 @@ impl Session {
         .await
     }
 
-    /// Deletes a table with its records.
+    /// Deletes a table with its records, and what is shared of it.
     pub async fn delete_table(&self, table: &str) -> Result<Edited, AppError> {
         let (uuid, table) = (self.uuids(), table.to_owned());
-        self.edit(
-            EditRules::PLAIN,
-            Box::new(move |schema| delete_table(schema, named(schema, &table)?.id, &*uuid)),
-        )
-        .await
+        let id = self.snapshot().schema.table_by_key(&table).map(|table| table.id);
+        let edited = self
+            .edit(
+                EditRules::PLAIN,
+                Box::new(move |schema| delete_table(schema, named(schema, &table)?.id, &*uuid)),
+            )
+            .await?;
+        // Ids of tables are never used again: what is left is dead, and only takes room.
+        self.end_shares(move |target| match target {
+            ShareTarget::View { table, .. } | ShareTarget::File { table, .. } => Some(*table) == id,
+        })
+        .await?;
+        Ok(edited)
     }
 
     /// Adds a field to a table (rest-api.md §2.1).
@@ -124,9 +132,20 @@ impl Session {
 
     /// Deletes a view or report.
     pub async fn delete_document(&self, kind: DocumentKind, id: &str) -> Result<Edited, AppError> {
-        let id = id.to_owned();
+        self.require_schema_writer()?;
+        let is_shared =
+            kind == DocumentKind::View && self.snapshot().schema.views.iter().any(|view| *view.id == *id);
+        if is_shared {
+            self.end_shares_of_view(id).await?;
+        }
         let rules = EditRules { keeps_version: true, ..EditRules::PLAIN };
-        self.edit(rules, Box::new(move |schema| delete_document(schema, kind, &id))).await
+        let going = id.to_owned();
+        let edited = self.edit(rules, Box::new(move |schema| delete_document(schema, kind, &going))).await?;
+        if is_shared {
+            // Somebody may have shared it meanwhile.
+            self.end_shares_of_view(id).await?;
+        }
+        Ok(edited)
     }
 
     /// The schema with its scripts as people read them.

@@ -14,6 +14,8 @@ mod harness;
 mod mail;
 mod records;
 mod rights;
+mod shares;
 mod slow;
 mod tombstones;
+mod views;
 mod web;

@@ -89,6 +89,10 @@ pub(crate) struct HttpSettings {
     pub(crate) metrics: bool,
     /// Serve `/openapi.json` and `/docs`.
     pub(crate) docs: bool,
+    /// Where people reach the server; links to shares begin with it. Empty: as each request reached it.
+    pub(crate) public_url: String,
+    /// Believe `X-Forwarded-Host` and `X-Forwarded-Proto`.
+    pub(crate) trust_forwarded: bool,
 }
 
 /// Where clients rely on what the original does.
@@ -157,6 +161,8 @@ impl Default for HttpSettings {
             heartbeat_s: http.heartbeat.as_secs(),
             metrics: true,
             docs: http.docs,
+            public_url: http.public_url,
+            trust_forwarded: http.trust_forwarded,
         }
     }
 }
@@ -243,6 +249,15 @@ impl Settings {
             return Err(Failure::usage(
                 format!("compat.unknown_field_status is {}", self.compat.unknown_field_status),
                 "it is 400, or 500 for clients that expect what the original answers",
+            ));
+        }
+        let url = &self.http.public_url;
+        let is_url =
+            ["http://", "https://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme));
+        if !url.is_empty() && (!is_url || url.contains(|c: char| c.is_whitespace() || "\"<>?#".contains(c))) {
+            return Err(Failure::usage(
+                format!("http.public_url is {url:?}"),
+                "it is how people reach the server, such as https://data.example",
             ));
         }
         self.script

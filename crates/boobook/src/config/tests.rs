@@ -41,6 +41,7 @@ fn three_values(path: &str, default: &toml::Value) -> [String; 3] {
         ("log.format", _) => three(["json", "text", "json"]),
         ("compat.unknown_field_status", _) => three(["500", "400", "500"]),
         ("script.mail.tls", _) => three(["tls", "none", "starttls"]),
+        ("http.public_url", _) => three(["https://a.example", "http://b:8080", "https://c.example/d"]),
         ("script.http.allow", _) => three(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]),
         (_, toml::Value::Integer(number)) => [1, 2, 3].map(|n| (number + n).to_string()),
         (_, toml::Value::Boolean(yes)) => [!yes, *yes, !yes].map(|yes| yes.to_string()),

@@ -8,6 +8,7 @@ pub(crate) mod records;
 pub(crate) mod reports;
 pub(crate) mod scripts;
 pub(crate) mod server;
+pub(crate) mod shares;
 pub(crate) mod tables;
 pub(crate) mod teams;
 pub(crate) mod views;

@@ -1,8 +1,9 @@
 //! Wire formats. [`record`] is the only module of the server that writes record JSON, [`input`] and [`filters`]
-//! the only ones that read it; [`table`] writes the public table shape.
+//! the only ones that read it; [`table`] writes the public table shape, [`view`] the rows of views.
 
 pub mod filters;
 pub mod input;
 mod names;
 pub mod record;
 pub mod table;
+pub mod view;

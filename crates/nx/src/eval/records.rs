@@ -315,6 +315,13 @@ fn system_field(cx: &Context<'_>, table: TableId, record: RecordId, which: Syste
 }
 
 impl Context<'_> {
+    /// What a record has in a stored field, whoever asks.
+    pub fn stored(&self, table: TableId, record: RecordId, slot: u16) -> Value {
+        let Some(schema) = self.schema.table(table) else { return Value::Null };
+        let Some(of) = schema.fields.get(usize::from(slot)) else { return Value::Null };
+        field(self, table, record, FieldAt { table, slot }, Type::of_field(table, of).base)
+    }
+
     /// A field by its name, where a record turned up in a place whose type was not known.
     fn named_field(&mut self, table: TableId, record: RecordId, name: &str) -> Result<Value, RunError> {
         let schema = Arc::clone(&self.schema);
