@@ -24,6 +24,8 @@ const COVERAGE: &str = "-Cpasses=sancov-module \
 
 /// Inputs beyond this are slower and say no more.
 const INPUT_BYTES_MAX: usize = 4096;
+/// How many inputs [`choices`] makes.
+const CHOICES_COUNT: usize = 150;
 /// Memory of a run, in megabytes; more is a finding.
 const MEMORY_MB_MAX: usize = 2048;
 /// Time of one input, in seconds; more is a finding.
@@ -101,7 +103,7 @@ struct Fuzzer {
     kept: PathBuf,
     /// Found on this machine.
     found: PathBuf,
-    /// From the examples of `conformance/`.
+    /// What there is to begin with.
     seeds: PathBuf,
     findings: PathBuf,
 }
@@ -168,7 +170,8 @@ impl Fuzzer {
         Ok(())
     }
 
-    /// Replaces the kept inputs by as few as reach the same code as all that were found, the smallest first.
+    /// Replaces the kept inputs by as few as reach the same code as all that were found. Where they are too many, the
+    /// greatest stay, which reach the most.
     fn keep(&self) -> anyhow::Result<()> {
         let merged = self.found.with_extension("merged");
         let _ = fs::remove_dir_all(&merged);
@@ -180,13 +183,13 @@ impl Fuzzer {
             &self.seeds,
         ]))?;
         let mut inputs = files(&merged)?;
-        inputs.sort();
+        inputs.sort_by(|a, b| b.cmp(a));
         fs::remove_dir_all(&self.kept)?;
         fs::create_dir_all(&self.kept)?;
         let (mut count, mut bytes) = (0, 0);
         for (size, path) in inputs {
             if count == KEPT_FILES_MAX || bytes + size > KEPT_BYTES_MAX {
-                break;
+                continue;
             }
             (count, bytes) = (count + 1, bytes + size);
             let name = path.file_name().unwrap_or_default();
@@ -216,21 +219,37 @@ fn host_platform() -> anyhow::Result<String> {
     Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }
 
-/// What `conformance/` has for a target: the scripts of its pages, the bodies of its requests.
-fn seeds(target: &str) -> anyhow::Result<BTreeSet<String>> {
+/// What a target begins with: what `conformance/` has for it, the scripts of its pages and the bodies of its requests;
+/// and choices for cases of some size, which a fuzzer that begins with a few bytes would take long to come to.
+fn seeds(target: &str) -> anyhow::Result<BTreeSet<Vec<u8>>> {
     let (folder, of_page): (&str, fn(&str) -> Vec<String>) = match target {
         "nx_parse" => ("conformance/nx", scripts),
         "wire_json" => ("conformance/api", bodies),
+        "nx_diff" => return Ok((1..=CHOICES_COUNT).map(choices).collect()),
         _ => return Ok(BTreeSet::new()),
     };
     let mut found = BTreeSet::new();
     for (_, path) in files(&root().join(folder))? {
         if path.extension().is_some_and(|extension| extension == "md") {
             let page = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            found.extend(of_page(&page).into_iter().filter(|seed| seed.len() <= INPUT_BYTES_MAX));
+            let seeds = of_page(&page).into_iter().map(String::into_bytes);
+            found.extend(seeds.filter(|seed| seed.len() <= INPUT_BYTES_MAX));
         }
     }
     Ok(found)
+}
+
+/// Bytes without a meaning, the same for the same number; the greater it is, the more.
+fn choices(number: usize) -> Vec<u8> {
+    let mut state = number as u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as u8
+    };
+    // The first ones of a small number are all small.
+    (0..20 + 4 * number).map(next).skip(20).collect()
 }
 
 /// Fenced blocks of a kind.
