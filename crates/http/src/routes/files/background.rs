@@ -2,20 +2,21 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Path, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use boobook_app::DocumentFile;
 use boobook_files::ByteRange;
 
-use super::{bad_part, bytes, is_known, not_modified, range_refused, shown};
+use super::{bytes, is_known, not_modified, range_refused, shown, upload::no_file};
 use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
-    extract::{Caller, Upload, session},
+    error::ApiResult,
+    extract::{Caller, session},
     openapi::FileInfo,
     router::Api,
     routes::to_json,
+    wire::form::Form,
 };
 
 const NAME: &str = "background.jpg";
@@ -59,13 +60,14 @@ pub(crate) async fn post_background(
         let stored = session.put_document_file(DocumentFile::Background, NAME, content).await?;
         return to_json(&shown(&stored));
     }
-    let Upload(mut multipart) = Upload::from_request(request, &api).await?;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
+    let mut form = Form::of(request).await?;
+    while let Some(part) = form.next().await? {
         if part.file_name().is_none() {
+            part.text().await?;
             continue;
         }
         let stored = session.put_document_file(DocumentFile::Background, NAME, part).await?;
         return to_json(&shown(&stored));
     }
-    Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part with a file name is needed"))
+    Err(no_file())
 }

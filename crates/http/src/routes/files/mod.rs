@@ -24,7 +24,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::error::{ApiError, ApiResult};
 
 /// Header of a request that wants the content as a data URL: `nx-file: base64url`.
 const NX_FILE: HeaderName = HeaderName::from_static("nx-file");
@@ -196,14 +196,6 @@ pub(crate) fn range_refused(error: AppError) -> Response {
         insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{size}"));
     }
     response
-}
-
-/// A part of an upload that cannot be read.
-pub(crate) fn bad_part(error: &axum::extract::multipart::MultipartError) -> ApiError {
-    ApiError::with_message(
-        ErrorCode::BadRequest,
-        format!("the multipart body cannot be read: {}", error.body_text()),
-    )
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use axum::{
 };
 use boobook_app::{AppError, DocumentFile};
 
-use super::{bad_part, bytes, is_known, not_modified, range_refused, shown, wanted};
+use super::{bytes, is_known, not_modified, range_refused, shown, upload::no_file, wanted};
 use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
+    error::ApiResult,
     extract::{Caller, Upload, session},
     openapi::{FileInfo, FileUpload},
     router::Api,
@@ -62,13 +62,16 @@ pub(crate) async fn upload_report_file(
     State(api): State<Api>,
     caller: Caller,
     Path((team, database, report)): Path<(String, String, String)>,
-    Upload(mut multipart): Upload,
+    Upload(mut form): Upload,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
-        let Some(name) = part.file_name().map(str::to_owned) else { continue };
+    while let Some(part) = form.next().await? {
+        let Some(name) = part.file_name().map(str::to_owned) else {
+            part.text().await?;
+            continue;
+        };
         let file = DocumentFile::Report(report);
         return to_json(&shown(&session.put_document_file(file, &name, part).await?));
     }
-    Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part `file` with a file name is needed"))
+    Err(no_file())
 }

@@ -1,26 +1,25 @@
 //! `POST R/files`
 
 use axum::{
-    extract::{Multipart, Path, State},
+    extract::{Path, State},
     response::Response,
 };
 use boobook_app::{NewFile, Session};
 use boobook_model::FileEntry;
 use serde_json::Value;
 
-use super::{bad_part, record_id, shown};
+use super::{record_id, shown};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Caller, Upload, session},
     openapi::FileUpload,
     router::Api,
     routes::to_json,
+    wire::form::Form,
 };
 
 /// What clients of the original look for.
 const DONE: &str = "File Uploaded Successfully";
-/// Longest text part.
-const TEXT_BYTES_MAX: usize = 4096;
 
 /// Stores a file with a record.
 ///
@@ -34,24 +33,24 @@ pub(crate) async fn upload_file(
     State(api): State<Api>,
     caller: Caller,
     Path((team, database, table, record)): Path<(String, String, String, String)>,
-    Upload(multipart): Upload,
+    Upload(form): Upload,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
     let record = record_id(&record)?;
     // Not one byte of a large file is taken in vain.
     session.check_attach(&table, record).await?;
-    let (entry, new) = take(&session, multipart).await?;
+    let (entry, new) = take(&session, form).await?;
     let entry = session.attach(&table, record, entry, &new).await?;
     let mut answer = shown(&entry);
     answer["message"] = DONE.into();
     to_json::<Value>(&answer)
 }
 
-/// Stores the file of a multipart body; what else came with it.
-pub(crate) async fn take(session: &Session, mut multipart: Multipart) -> ApiResult<(FileEntry, NewFile)> {
+/// Stores the file of a form; what else came with it.
+pub(crate) async fn take(session: &Session, mut form: Form) -> ApiResult<(FileEntry, NewFile)> {
     let mut new = NewFile::default();
     let mut stored = None;
-    while let Some(part) = multipart.next_field().await.map_err(|e| bad_part(&e))? {
+    while let Some(part) = form.next().await? {
         if let Some(name) = part.file_name() {
             if stored.is_some() {
                 return Err(ApiError::at(ErrorCode::InvalidValue, "file", "one request brings one file"));
@@ -61,38 +60,23 @@ pub(crate) async fn take(session: &Session, mut multipart: Multipart) -> ApiResu
             stored = Some(session.store_content(&new.name.clone(), part).await?);
             continue;
         }
-        match part.name().map(str::to_owned).as_deref() {
-            Some("fieldName") => {
-                let text = text_of(part).await?;
-                new.field = Some(text).filter(|text| !text.is_empty());
-            }
+        match part.name() {
+            Some("fieldName") => new.field = Some(part.text().await?).filter(|text| !text.is_empty()),
             Some("file") => {
                 let message = "the part has no file name: send `Content-Disposition: form-data; name=\"file\"; filename=\"…\"`";
                 return Err(ApiError::at(ErrorCode::InvalidValue, "file", message));
             }
             // Other text parts are other programs' business.
-            _ => _ = text_of(part).await?,
+            _ => _ = part.text().await?,
         }
     }
     match stored {
         Some(entry) => Ok((entry, new)),
-        None => Err(ApiError::at(
-            ErrorCode::InvalidValue,
-            "file",
-            "a multipart part `file` with a file name is needed",
-        )),
+        None => Err(no_file()),
     }
 }
 
-async fn text_of(mut part: axum::extract::multipart::Field<'_>) -> ApiResult<String> {
-    let place = part.name().unwrap_or("part").to_owned();
-    let mut text = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(|e| bad_part(&e))? {
-        if text.len() + piece.len() > TEXT_BYTES_MAX {
-            let problem = format!("a text part is at most {TEXT_BYTES_MAX} bytes long");
-            return Err(ApiError::at(ErrorCode::InvalidValue, &place, problem));
-        }
-        text.extend_from_slice(&piece);
-    }
-    String::from_utf8(text).map_err(|_| ApiError::at(ErrorCode::InvalidValue, &place, "expected UTF-8"))
+/// A form without a file.
+pub(super) fn no_file() -> ApiError {
+    ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part `file` with a file name is needed")
 }
