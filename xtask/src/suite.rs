@@ -210,7 +210,9 @@ fn nextest(options: &Options) -> anyhow::Result<Count> {
         let seed = now.as_secs().to_string();
         println!("property tests draw from PROPTEST_RNG_SEED={seed}");
         command.env("PROPTEST_RNG_SEED", seed);
-        for (name, value) in [("BOOBOOK_KILL_ROUNDS", "200"), ("PROPTEST_CASES", "4096")] {
+        for (name, value) in
+            [("BOOBOOK_DEEP", "1"), ("BOOBOOK_KILL_ROUNDS", "200"), ("PROPTEST_CASES", "4096")]
+        {
             if env::var_os(name).is_none() {
                 command.env(name, value);
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Multipart, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, request::Parts},
 };
 use boobook_app::{AppError, Session};
@@ -15,6 +15,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     query_string::QueryString,
     router::Api,
+    wire::form::Form,
 };
 
 /// The authenticated caller (`Authorization: Bearer …`, rest-api.md §1).
@@ -60,17 +61,13 @@ impl Query {
 }
 
 /// The parts of a `multipart/form-data` body, as they come.
-pub(crate) struct Upload(pub(crate) Multipart);
+pub(crate) struct Upload(pub(crate) Form);
 
 impl FromRequest<Api> for Upload {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Api) -> ApiResult<Self> {
-        let parts = Multipart::from_request(request, api).await;
-        parts.map(Self).map_err(|_| {
-            let message = "a multipart/form-data body is expected, with its boundary in Content-Type";
-            ApiError::with_message(ErrorCode::BadRequest, message)
-        })
+        Form::of(request, api.config.body_timeout).await.map(Self)
     }
 }
 

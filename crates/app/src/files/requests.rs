@@ -50,7 +50,9 @@ impl Session {
     /// One of them.
     pub async fn file(&self, table: &str, record: RecordId, name: &str) -> Result<FileEntry, AppError> {
         let files = self.files(table, record).await?;
-        files.into_iter().find(|file| file.name == name).ok_or(AppError::FileNotFound)
+        // As it was when it was stored: blanks cut, letters composed.
+        let name = FileName::parse(name).map_err(|_| AppError::FileNotFound)?;
+        files.into_iter().find(|file| file.name == name.as_str()).ok_or(AppError::FileNotFound)
     }
 
     /// Opens a file for reading.
@@ -141,10 +143,11 @@ impl Session {
     /// Takes a file from a record, and its name out of the file fields that hold it.
     pub async fn remove_file(&self, table: &str, record: RecordId, name: &str) -> Result<(), AppError> {
         // Who may not see it cannot know of it.
-        self.file(table, record, name).await?;
-        self.change_files(table, record, FileChange::Remove { name: name.to_owned() }).await?;
+        let name = self.file(table, record, name).await?.name;
+        let change = FileChange::Remove { name: name.clone() };
+        self.change_files(table, record, change).await?;
         // Another file of that name is not what was shared.
-        let (table, name) = (self.table(&self.snapshot(), table)?.id(), name.to_owned());
+        let table = self.table(&self.snapshot(), table)?.id();
         self.end_shares(move |target| *target == ShareTarget::File { table, record, name: name.clone() })
             .await
     }

@@ -42,11 +42,13 @@ impl DocumentKind {
 }
 
 /// Makes or changes documents by their ids; one without id is new. Keys that are not sent stay, those of `config` and
-/// of columns with the same expression, too: clients drop keys they do not know. `whole` replaces instead.
+/// of columns with the same expression, too: clients drop keys they do not know. `whole` replaces instead. `shown` are
+/// the documents as they were read by whoever sends scripts in human form.
 pub(crate) fn put_documents(
     schema: &Schema,
     kind: DocumentKind,
     bodies: &[(Option<String>, JsonMap)],
+    shown: &[Arc<Document>],
     whole: bool,
     new_id: &dyn Fn() -> String,
 ) -> Result<(Schema, Edited), AppError> {
@@ -58,7 +60,10 @@ pub(crate) fn put_documents(
         let id = id.clone().unwrap_or_else(new_id);
         let known = kind.of(&next).iter().position(|document| *document.id == id);
         let mut json = match known.filter(|_| !whole) {
-            Some(at) => merged(&kind.of(&next)[at].json, body),
+            Some(at) => {
+                let shown = shown.iter().find(|document| *document.id == id);
+                merged(&kind.of(&next)[at].json, shown.map(|document| &document.json), body)
+            }
             None => body.clone(),
         };
         for dropped in ["_id", "_database", "_files", "id", "seq"] {
@@ -110,7 +115,7 @@ pub(super) fn stamp(before: &Schema, schema: &mut Schema, seq: u64) {
     }
 }
 
-fn merged(known: &JsonMap, body: &JsonMap) -> JsonMap {
+fn merged(known: &JsonMap, shown: Option<&JsonMap>, body: &JsonMap) -> JsonMap {
     let mut json = known.clone();
     for (key, value) in body {
         match (key.as_str(), value) {
@@ -119,7 +124,8 @@ fn merged(known: &JsonMap, body: &JsonMap) -> JsonMap {
             }
             ("config", Json::Object(config)) => {
                 let before = known.get("config").and_then(Json::as_object).cloned().unwrap_or_default();
-                json.insert(key.clone(), Json::Object(merged_config(before, config)));
+                let shown = shown.and_then(|shown| shown.get("config"));
+                json.insert(key.clone(), Json::Object(merged_config(before, shown, config)));
             }
             (_, value) => {
                 json.insert(key.clone(), value.clone());
@@ -129,7 +135,7 @@ fn merged(known: &JsonMap, body: &JsonMap) -> JsonMap {
     json
 }
 
-fn merged_config(mut known: JsonMap, config: &JsonMap) -> JsonMap {
+fn merged_config(mut known: JsonMap, shown: Option<&Json>, config: &JsonMap) -> JsonMap {
     for (key, value) in config {
         match (key.as_str(), value) {
             (_, Json::Null) => {
@@ -137,9 +143,13 @@ fn merged_config(mut known: JsonMap, config: &JsonMap) -> JsonMap {
             }
             ("cols", Json::Array(columns)) => {
                 let before = known.get("cols").and_then(Json::as_array).cloned().unwrap_or_default();
+                let shown = shown.and_then(|shown| shown.get("cols")).and_then(Json::as_array);
                 let columns = columns.iter().enumerate().map(|(at, column)| {
-                    let same = before.get(at).filter(|b| b.get("expression") == column.get("expression"));
-                    match (same, column) {
+                    let expression = column.get("expression");
+                    let is_same =
+                        |known: Option<&Json>| known.is_some_and(|k| k.get("expression") == expression);
+                    let is_known = is_same(before.get(at)) || is_same(shown.and_then(|shown| shown.get(at)));
+                    match (before.get(at).filter(|_| is_known), column) {
                         (Some(Json::Object(same)), Json::Object(column)) => {
                             let mut both = same.clone();
                             both.extend(column.iter().map(|(key, value)| (key.clone(), value.clone())));

@@ -21,6 +21,8 @@ pub(crate) fn patch_schema(
 ) -> Result<(Schema, Edited), AppError> {
     check_version(schema, body)?;
     let mut next = schema.clone();
+    // A whole schema brings its tables in any order, and a count that is past all of them.
+    let free = schema.next_type_id;
     let rest = body.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
     merge(&mut next.rest, rest);
     if let Some(id) = body.get("nextTypeId").and_then(Json::as_u64) {
@@ -33,12 +35,12 @@ pub(crate) fn patch_schema(
                 let place = format!("types.{id}");
                 let id: TableId =
                     id.parse().map_err(|e: boobook_model::IdError| AppError::bad(&place, e.to_string()))?;
-                put_table(&mut next, Some(id), table, &place, uuid)?;
+                put_table(&mut next, (Some(id), free), table, &place, uuid)?;
             }
         }
         Some(Json::Array(types)) => {
             for (at, table) in types.iter().enumerate() {
-                put_table(&mut next, None, table, &format!("types[{at}]"), uuid)?;
+                put_table(&mut next, (None, free), table, &format!("types[{at}]"), uuid)?;
             }
         }
         Some(_) => return Err(AppError::bad("types", "expected an object of tables keyed by id")),
@@ -95,10 +97,10 @@ fn merge<'a>(map: &mut JsonMap, keys: impl IntoIterator<Item = (&'a String, &'a 
     }
 }
 
-/// Merges a table into the one of that id, or makes it.
+/// Merges a table into the one of that id, or makes it; `free` is the first id that was never given.
 fn put_table(
     schema: &mut Schema,
-    id: Option<TableId>,
+    (id, free): (Option<TableId>, u32),
     json: &Json,
     place: &str,
     uuid: &dyn Fn() -> String,
@@ -113,7 +115,7 @@ fn put_table(
             let Json::Object(map) = table.to_json() else { return Ok(()) };
             (id, map, table.next_field_id)
         }
-        (given, None) => (new_table_id(schema, given, place)?, JsonMap::new(), 0),
+        (given, None) => (new_table_id(schema, given, free, place)?, JsonMap::new(), 0),
         (None, Some(_)) => return Ok(()),
     };
     merge(
@@ -171,13 +173,18 @@ fn object(json: &mut Json) -> &mut JsonMap {
 }
 
 /// Ids are never used again: what was stored under one would come back.
-fn new_table_id(schema: &Schema, given: Option<TableId>, place: &str) -> Result<TableId, AppError> {
+fn new_table_id(
+    schema: &Schema,
+    given: Option<TableId>,
+    free: u32,
+    place: &str,
+) -> Result<TableId, AppError> {
     let Some(id) = given else {
         return TableId::nth(schema.next_type_id)
             .ok_or_else(|| AppError::bad(place, "no table id is left in this database"));
     };
     match id.ordinal() {
-        Some(ordinal) if ordinal >= schema.next_type_id => Ok(id),
+        Some(ordinal) if ordinal >= free => Ok(id),
         _ => Err(AppError::bad(place, used_before(TableId::nth(schema.next_type_id)))),
     }
 }

@@ -127,7 +127,9 @@ impl Session {
     ) -> Result<Edited, AppError> {
         let ids = self.uuids();
         let rules = EditRules { form, force: false, keeps_version: true };
-        self.edit(rules, Box::new(move |schema| put_documents(schema, kind, &bodies, whole, &*ids))).await
+        let shown = if form == Form::Human { self.as_shown(kind, &bodies) } else { Vec::new() };
+        let edit = move |schema: &Schema| put_documents(schema, kind, &bodies, &shown, whole, &*ids);
+        self.edit(rules, Box::new(edit)).await
     }
 
     /// Deletes a view or report.
@@ -168,6 +170,15 @@ impl Session {
         let mut human = Arc::clone(view);
         human_view(&mut human, &self.database.library(schema));
         human
+    }
+
+    /// The documents that a request names, as they are read with scripts in human form.
+    fn as_shown(&self, kind: DocumentKind, bodies: &Documents) -> Vec<Arc<Document>> {
+        let schema = &self.snapshot().schema;
+        let is_named =
+            |document: &Document| bodies.iter().any(|(id, _)| id.as_deref() == Some(&*document.id));
+        let named = kind.of(schema).iter().filter(|document| is_named(document));
+        named.map(|document| self.human_view(schema, document)).collect()
     }
 
     fn uuids(&self) -> Box<dyn Fn() -> String + Send + Sync> {

@@ -2,20 +2,21 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Path, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use boobook_app::DocumentFile;
 use boobook_files::ByteRange;
 
-use super::{bytes, is_known, next_part, not_modified, paced, range_refused, shown};
+use super::{bytes, is_known, not_modified, range_refused, shown, upload::no_file};
 use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
-    extract::{Caller, Upload, session},
+    error::ApiResult,
+    extract::{Caller, session},
     openapi::FileInfo,
     router::Api,
     routes::to_json,
+    wire::form::{Form, paced},
 };
 
 const NAME: &str = "background.jpg";
@@ -53,20 +54,20 @@ pub(crate) async fn post_background(
     request: Request<Body>,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    let idle_max = api.config.body_timeout;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(|kind| kind.starts_with("multipart/")) {
-        let content = paced(request.into_body().into_data_stream(), idle_max);
+        let content = paced(request.into_body().into_data_stream(), api.config.body_timeout);
         let stored = session.put_document_file(DocumentFile::Background, NAME, content).await?;
         return to_json(&shown(&stored));
     }
-    let Upload(mut multipart) = Upload::from_request(request, &api).await?;
-    while let Some(part) = next_part(&mut multipart, idle_max).await? {
+    let mut form = Form::of(request, api.config.body_timeout).await?;
+    while let Some(part) = form.next().await? {
         if part.file_name().is_none() {
+            part.text().await?;
             continue;
         }
-        let stored = session.put_document_file(DocumentFile::Background, NAME, paced(part, idle_max)).await?;
+        let stored = session.put_document_file(DocumentFile::Background, NAME, part).await?;
         return to_json(&shown(&stored));
     }
-    Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part with a file name is needed"))
+    Err(no_file())
 }

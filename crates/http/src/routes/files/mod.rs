@@ -9,11 +9,10 @@ pub(crate) mod report;
 pub(crate) mod thumbnail;
 pub(crate) mod upload;
 
-use std::{io, time::Duration};
+use std::io;
 
 use axum::{
     body::Body,
-    extract::{Multipart, multipart::Field},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -25,7 +24,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::error::{ApiError, ApiResult};
 
 /// Header of a request that wants the content as a data URL: `nx-file: base64url`.
 const NX_FILE: HeaderName = HeaderName::from_static("nx-file");
@@ -202,42 +201,6 @@ pub(crate) fn range_refused(error: AppError) -> Response {
     response
 }
 
-/// An upload, which may be as large as it is allowed to be, but not stand still for longer than that.
-pub(crate) fn paced<E: std::fmt::Display>(
-    content: impl Stream<Item = Result<Bytes, E>>,
-    idle_max: Duration,
-) -> impl Stream<Item = Result<Bytes, String>> {
-    stream::unfold(Some(Box::pin(content)), move |content| async move {
-        let mut content = content?;
-        match tokio::time::timeout(idle_max, content.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(content))),
-            Ok(Some(Err(error))) => Some((Err(error.to_string()), None)),
-            Ok(None) => None,
-            Err(_) => Some((Err(stood_still(idle_max)), None)),
-        }
-    })
-}
-
-/// The next part of a multipart body, which must not stand still for too long either.
-pub(crate) async fn next_part(multipart: &mut Multipart, idle_max: Duration) -> ApiResult<Option<Field<'_>>> {
-    match tokio::time::timeout(idle_max, multipart.next_field()).await {
-        Ok(part) => part.map_err(|error| bad_part(&error)),
-        Err(_) => Err(ApiError::with_message(ErrorCode::RequestTimeout, stood_still(idle_max))),
-    }
-}
-
-fn stood_still(idle_max: Duration) -> String {
-    format!("nothing came for {} seconds (http.body_timeout_s)", idle_max.as_secs())
-}
-
-/// A part of an upload that cannot be read.
-pub(crate) fn bad_part(error: &axum::extract::multipart::MultipartError) -> ApiError {
-    ApiError::with_message(
-        ErrorCode::BadRequest,
-        format!("the multipart body cannot be read: {}", error.body_text()),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,17 +214,6 @@ mod tests {
         for none in ["", "-", "5", "9-5", "a-b", "0-1,3-4", "+1-2", "1--2"] {
             assert_eq!(one_range(none), None, "{none:?}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_upload_that_stands_still_ends() {
-        let pieces = stream::iter([Ok::<_, io::Error>(Bytes::from("a"))]).chain(stream::pending());
-        let got: Vec<_> = paced(pieces, Duration::from_mins(1)).collect().await;
-        let [Ok(first), Err(problem)] = &got[..] else { panic!("{got:?}") };
-        assert_eq!(
-            (&first[..], &**problem),
-            (&b"a"[..], "nothing came for 60 seconds (http.body_timeout_s)")
-        );
     }
 
     #[tokio::test]

@@ -7,9 +7,9 @@ use axum::{
 };
 use boobook_app::{AppError, DocumentFile};
 
-use super::{bytes, is_known, next_part, not_modified, paced, range_refused, shown, wanted};
+use super::{bytes, is_known, not_modified, range_refused, shown, upload::no_file, wanted};
 use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
+    error::ApiResult,
     extract::{Caller, Upload, session},
     openapi::{FileInfo, FileUpload},
     router::Api,
@@ -62,14 +62,16 @@ pub(crate) async fn upload_report_file(
     State(api): State<Api>,
     caller: Caller,
     Path((team, database, report)): Path<(String, String, String)>,
-    Upload(mut multipart): Upload,
+    Upload(mut form): Upload,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    let idle_max = api.config.body_timeout;
-    while let Some(part) = next_part(&mut multipart, idle_max).await? {
-        let Some(name) = part.file_name().map(str::to_owned) else { continue };
+    while let Some(part) = form.next().await? {
+        let Some(name) = part.file_name().map(str::to_owned) else {
+            part.text().await?;
+            continue;
+        };
         let file = DocumentFile::Report(report);
-        return to_json(&shown(&session.put_document_file(file, &name, paced(part, idle_max)).await?));
+        return to_json(&shown(&session.put_document_file(file, &name, part).await?));
     }
-    Err(ApiError::at(ErrorCode::InvalidValue, "file", "a multipart part `file` with a file name is needed"))
+    Err(no_file())
 }
