@@ -108,6 +108,9 @@ pub(crate) fn clients() -> Vec<(&'static str, anyhow::Error)> {
     {
         missing.push(("a browser", error));
     }
+    if let Err(error) = python_packages(&clients.join("schemathesis"), "schemathesis") {
+        missing.push(("PyPI schemathesis", error));
+    }
     if let Err(error) = npm_packages(&root().join("tests/data"), "data") {
         missing.push(("npm vega-datasets", error));
     }

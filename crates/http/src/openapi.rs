@@ -1,6 +1,14 @@
 //! Shapes of bodies for the OpenAPI document. They describe; what is sent is written by `wire`.
 #![allow(dead_code, reason = "these types are only ever described, never made")]
 
+mod complete;
+mod shapes;
+
+pub(crate) use complete::complete;
+pub(crate) use shapes::{
+    ChangedReports, ChangedSchema, ChangedView, ChangedViews, Database, Done, RecordInputs, Records, Report,
+    Reports, Schema, Settings, Status, Uploaded, View, Views,
+};
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -26,7 +34,7 @@ pub(crate) struct NewDatabase {
     /// 1 to 200 bytes.
     name: String,
     /// As `GET …/schema` answers it.
-    schema: Option<serde_json::Value>,
+    schema: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A table in its public shape.
@@ -64,7 +72,7 @@ pub(crate) struct Field {
 pub(crate) struct Choice {
     id: String,
     caption: String,
-    captions: serde_json::Value,
+    captions: serde_json::Map<String, serde_json::Value>,
     order: f64,
 }
 
@@ -153,7 +161,7 @@ pub(crate) struct SchemaVersion {
     version: u64,
 }
 
-/// A view or report in a list.
+/// A view in a list.
 #[derive(ToSchema)]
 pub(crate) struct ViewItem {
     id: String,
@@ -161,7 +169,7 @@ pub(crate) struct ViewItem {
     /// Sequence of its last change.
     seq: u64,
     /// The table it shows.
-    r#type: Option<String>,
+    r#type: String,
 }
 
 /// A file to store.
@@ -210,7 +218,7 @@ pub(crate) struct Record {
     modified_at: String,
     modified_by: String,
     /// By name, or by id with `ids=true`. Empty fields are left out.
-    fields: serde_json::Value,
+    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A record to make, change, or insert under an id.
@@ -221,21 +229,21 @@ pub(crate) struct RecordInput {
     /// Insert under that id where there is none.
     _upsert: Option<bool>,
     /// By name or id; `null` clears.
-    fields: serde_json::Value,
+    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Fields to change.
 #[derive(ToSchema)]
 pub(crate) struct RecordUpdate {
     /// By name or id; `null` clears; fields not named keep their values.
-    fields: serde_json::Value,
+    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A look-up.
 #[derive(ToSchema)]
 pub(crate) struct LookUp {
     /// Field name or id → value; `null` is empty, an array any of. All must hold.
-    filters: serde_json::Value,
+    filters: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Changes since a sequence.
@@ -249,7 +257,7 @@ pub(crate) struct ChangeList {
     /// Whether there are more.
     more: bool,
     /// Flat: `_tid`, `_id`, `_sq`, `_by`, `_at`, `_deleted`, and fields by id.
-    changes: Vec<serde_json::Value>,
+    changes: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A script of the NX language.
@@ -323,10 +331,10 @@ impl Modify for BearerKey {
 mod tests {
     use serde_json::Value;
 
-    /// The first line of a handler's documentation is its title wherever the document is shown: a whole sentence,
+    /// Each may fail, and says how; the first line of a handler's documentation is its title wherever the document is shown: a whole sentence,
     /// as plain text.
     #[test]
-    fn every_operation_has_a_title_and_a_known_tag() {
+    fn every_operation_has_errors_a_title_and_a_known_tag() {
         let document = serde_json::to_value(crate::openapi()).unwrap();
         let tags: Vec<&Value> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
         let mut seen = 0;
@@ -336,6 +344,14 @@ mod tests {
                 let whole = title.ends_with('.') && !title.contains('`') && title.len() < 100;
                 assert!(whole, "{method} {path}: {title:?}");
                 assert!(tags.contains(&&operation["tags"][0]), "{method} {path}: {}", operation["tags"]);
+                for status in ["default", "400", "401", "403", "404", "409", "413", "416", "503"] {
+                    let Some(answer) = operation["responses"].get(status) else {
+                        assert_ne!(status, "default", "{method} {path}");
+                        continue;
+                    };
+                    let schema = &answer["content"]["application/json"]["schema"]["$ref"];
+                    assert_eq!(schema, "#/components/schemas/Error", "{method} {path} {status}");
+                }
                 seen += 1;
             }
         }

@@ -13,7 +13,7 @@ use crate::{
     HttpConfig,
     error::{ApiError, ApiResult, ErrorCode},
     extract::header,
-    openapi::Document,
+    openapi::{Document, complete},
     routes::{
         changes, databases, fields, files, records, reports, scripts, server, shares, tables, teams, views,
     },
@@ -126,13 +126,16 @@ fn documented() -> OpenApiRouter<Api> {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    let mut document = documented().into_openapi();
+    complete(&mut document);
+    document
 }
 
 /// All routes, with the description of themselves where configured. What no route answers is a JSON 404.
 pub(crate) fn routes(api: Api) -> Router {
     let docs = api.config.docs;
-    let (router, document) = documented().split_for_parts();
+    let (router, mut document) = documented().split_for_parts();
+    complete(&mut document);
     // Uploads stream, within limits of their own; every other body is read by `extract::Body`, which bounds it.
     let mut router = router.with_state(api).layer(axum::extract::DefaultBodyLimit::disable());
     if docs {

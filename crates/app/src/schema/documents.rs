@@ -64,7 +64,7 @@ pub(crate) fn put_documents(
                 let shown = shown.iter().find(|document| *document.id == id);
                 merged(&kind.of(&next)[at].json, shown.map(|document| &document.json), body)
             }
-            None => body.clone(),
+            None => merged(&JsonMap::new(), None, body),
         };
         for dropped in ["_id", "_database", "_files", "id", "seq"] {
             json.remove(dropped);

@@ -11,6 +11,7 @@ use super::{schema_json, tagged};
 use crate::{
     error::ApiResult,
     extract::{Caller, Query, session},
+    openapi::Database,
     router::Api,
 };
 
@@ -19,7 +20,7 @@ use crate::{
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form"),
         ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),
-    responses((status = 200, description = "`{settings, schema}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{settings, schema}`", body = Database)))]
 pub(crate) async fn get_database(
     State(api): State<Api>,
     caller: Caller,

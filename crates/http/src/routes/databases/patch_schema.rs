@@ -10,7 +10,7 @@ use super::form;
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, Query, session},
-    openapi::SchemaVersion,
+    openapi::{ChangedSchema, SchemaVersion},
     router::Api,
     routes::{object, to_json},
 };
@@ -20,7 +20,7 @@ use crate::{
 /// `version` must be the server's. What is not sent stays; `null` clears a key; tables and fields are deleted by calls
 /// of their own. Needs the admin role.
 #[utoipa::path(patch, path = "/v1/teams/{teamid}/databases/{dbid}/schema", tag = "Databases",
-    request_body = serde_json::Value,
+    request_body = ChangedSchema,
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts are in human form"),
         ("force" = Option<bool>, Query, description = "Empty values that a new type cannot hold")),

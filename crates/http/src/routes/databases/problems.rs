@@ -23,8 +23,10 @@ pub(crate) struct Problem {
     /// What is wrong and what was expected.
     message: String,
     /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
     /// From 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<u32>,
     /// `error`: the script does not run; `warning`: it does, but hardly as meant.
     severity: &'static str,

@@ -10,6 +10,7 @@ use super::{schema_json, tagged};
 use crate::{
     error::ApiResult,
     extract::{Caller, Query, session},
+    openapi::Schema,
     router::Api,
 };
 
@@ -19,7 +20,7 @@ use crate::{
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form"),
         ("includeReportsAndViews" = Option<bool>, Query, description = "Adds the arrays `views` and `reports`"),
         ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),
-    responses((status = 200, description = "The schema", body = serde_json::Value)))]
+    responses((status = 200, description = "The schema", body = Schema)))]
 pub(crate) async fn get_schema(
     State(api): State<Api>,
     caller: Caller,

@@ -8,15 +8,16 @@ use axum::{
 use crate::{
     error::ApiResult,
     extract::{Body, Caller},
+    openapi::{ChangedDatabase, Settings},
     router::Api,
     routes::{object, to_json},
 };
 
 /// Merges settings, as the vendor's command line client does it. Needs the admin role.
 #[utoipa::path(post, path = "/{teamid}/{dbid}/settings/update", tag = "Databases",
-    request_body(content = serde_json::Value, content_type = "text/plain"),
+    request_body(content = ChangedDatabase, content_type = "text/plain"),
     params(("teamid" = String, Path), ("dbid" = String, Path)),
-    responses((status = 200, description = "All settings", body = serde_json::Value)))]
+    responses((status = 200, description = "All settings", body = Settings)))]
 pub(crate) async fn update_settings(
     State(api): State<Api>,
     caller: Caller,

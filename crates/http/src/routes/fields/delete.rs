@@ -8,6 +8,7 @@ use axum::{
 use crate::{
     error::ApiResult,
     extract::{Caller, session},
+    openapi::Done,
     router::Api,
     routes::json,
 };
@@ -15,7 +16,7 @@ use crate::{
 /// Deletes a field with its values; of a relation, both sides. Needs the admin role.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/fields/{fid}", tag = "Fields",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("fid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value),
+    responses((status = 200, description = "`{}`", body = Done),
         (status = 409, description = "The many side of a relation goes with its ref field")))]
 pub(crate) async fn delete_field(
     State(api): State<Api>,

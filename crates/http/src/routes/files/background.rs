@@ -24,7 +24,7 @@ const NAME: &str = "background.jpg";
 /// The background picture of a database.
 #[utoipa::path(get, path = "/{teamid}/{dbid}/files/background.jpg", tag = "Databases",
     params(("teamid" = String, Path), ("dbid" = String, Path)),
-    responses((status = 200, description = "The picture", content_type = "image/jpeg"),
+    responses((status = 200, description = "The picture", content_type = "*/*"),
         (status = 404, description = "There is none")))]
 pub(crate) async fn get_background(
     State(api): State<Api>,

@@ -9,6 +9,7 @@ use super::record_id;
 use crate::{
     error::ApiResult,
     extract::{Caller, session},
+    openapi::Done,
     router::Api,
     routes::json,
 };
@@ -18,7 +19,7 @@ use crate::{
     path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}/files/{file}",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("file" = String, Path, description = "Name of the file")),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_file(
     State(api): State<Api>,
     caller: Caller,

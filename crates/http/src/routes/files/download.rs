@@ -23,8 +23,8 @@ use crate::{
         ("file" = String, Path, description = "Name of the file"),
         ("Range" = Option<String>, Header, description = "`bytes=0-999`"),
         ("If-None-Match" = Option<String>, Header, description = "304 where the ETag still holds")),
-    responses((status = 200, description = "The content", content_type = "application/octet-stream"),
-        (status = 206, description = "A part of it", content_type = "application/octet-stream"),
+    responses((status = 200, description = "The content", content_type = "*/*"),
+        (status = 206, description = "A part of it", content_type = "*/*"),
         (status = 304, description = "The client has it"),
         (status = 416, description = "The range lies outside the file")))]
 pub(crate) async fn download_file(
@@ -43,7 +43,7 @@ pub(crate) async fn download_file(
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("fid" = String, Path, description = "Id of a field"),
         ("file" = String, Path, description = "Name of the file")),
-    responses((status = 200, description = "The content", content_type = "application/octet-stream")))]
+    responses((status = 200, description = "The content", content_type = "*/*")))]
 pub(crate) async fn download_field_file(
     State(api): State<Api>,
     caller: Caller,

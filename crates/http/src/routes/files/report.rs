@@ -34,7 +34,7 @@ pub(crate) async fn list_report_files(
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/reports/{reportid}/files/{name}", tag = "Reports",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("reportid" = String, Path),
         ("name" = String, Path)),
-    responses((status = 200, description = "The content", content_type = "application/octet-stream")))]
+    responses((status = 200, description = "The content", content_type = "*/*")))]
 pub(crate) async fn get_report_file(
     State(api): State<Api>,
     caller: Caller,

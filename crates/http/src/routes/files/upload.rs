@@ -12,7 +12,7 @@ use super::{record_id, shown};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Caller, Upload, session},
-    openapi::FileUpload,
+    openapi::{FileUpload, Uploaded},
     router::Api,
     routes::to_json,
     wire::form::Form,
@@ -27,7 +27,7 @@ const DONE: &str = "File Uploaded Successfully";
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}/files", tag = "Files",
     request_body(content = FileUpload, content_type = "multipart/form-data"),
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path)),
-    responses((status = 200, description = "What is known of the file", body = serde_json::Value),
+    responses((status = 200, description = "What is known of the file", body = Uploaded),
         (status = 413, description = "The file is too large")))]
 pub(crate) async fn upload_file(
     State(api): State<Api>,

@@ -11,7 +11,7 @@ use super::{first_record, render_records, write_style};
 use crate::{
     error::{ApiResult, refused},
     extract::{Body, Caller, Query, if_match, session},
-    openapi::{Record, RecordInput},
+    openapi::{RecordInputs, Records},
     router::{Api, idempotency},
     routes::json_at,
     wire::input::{is_look_up, read_records},
@@ -21,10 +21,11 @@ use crate::{
 ///
 /// One object or a list, in any mix, whole or not at all. An object with `filters` only is a look-up.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
-    request_body = Vec<RecordInput>,
+    request_body = RecordInputs,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key within 24 hours writes once")),
-    responses((status = 200, description = "The records as stored, in order; one object for one object", body = [Record])))]
+    responses((status = 200, body = Option<Records>,
+        description = "The records as stored, in order; one object for one; `null` for a look-up that found none")))]
 pub(crate) async fn write_records(
     State(api): State<Api>,
     caller: Caller,

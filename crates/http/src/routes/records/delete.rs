@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::{
     error::ApiResult,
     extract::{Caller, if_match, session},
+    openapi::Done,
     router::Api,
     routes::json_at,
 };
@@ -22,7 +23,7 @@ use crate::{
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/{rid}", tag = "Records",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("rid" = u32, Path),
         ("If-Match" = Option<u64>, Header, description = "412 unless the record has this sequence")),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_record(
     State(api): State<Api>,
     caller: Caller,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::{
     error::{ApiResult, refused},
     extract::{Body, Caller, session},
+    openapi::Done,
     router::Api,
     routes::json_at,
     wire::input::read_deletes,
@@ -19,7 +20,7 @@ use crate::{
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records", tag = "Records",
     request_body = Vec<u32>,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_records(
     State(api): State<Api>,
     caller: Caller,
@@ -45,7 +46,7 @@ pub(crate) async fn delete_records(
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/records/delete", tag = "Records",
     request_body = Vec<u32>,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn post_delete_records(
     state: State<Api>,
     caller: Caller,

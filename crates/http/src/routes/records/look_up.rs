@@ -18,7 +18,7 @@ use crate::{
     request_body = LookUp,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("filters" = Option<String>, Query, description = "Wins over the body's")),
-    responses((status = 200, description = "The record or null", body = Record)))]
+    responses((status = 200, description = "The record or null", body = Option<Record>)))]
 pub(crate) async fn look_up_record(
     State(api): State<Api>,
     caller: Caller,

@@ -9,6 +9,7 @@ use boobook_app::DocumentKind;
 use crate::{
     error::ApiResult,
     extract::{Caller, Query, session},
+    openapi::Report,
     router::Api,
     routes::views::one_answer,
 };
@@ -16,7 +17,7 @@ use crate::{
 /// A report. Needs the admin role.
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/reports/{reportid}", tag = "Reports",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("reportid" = String, Path)),
-    responses((status = 200, description = "The whole report", body = serde_json::Value)))]
+    responses((status = 200, description = "The whole report", body = Report)))]
 pub(crate) async fn get_report(
     State(api): State<Api>,
     caller: Caller,

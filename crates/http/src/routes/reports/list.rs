@@ -9,7 +9,7 @@ use boobook_app::DocumentKind;
 use crate::{
     error::ApiResult,
     extract::{Caller, Query, session},
-    openapi::ViewItem,
+    openapi::Report,
     router::Api,
     routes::views::list_answer,
 };
@@ -18,7 +18,7 @@ use crate::{
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/reports", tag = "Reports",
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("fullReport" = Option<bool>, Query, description = "Whole reports instead of their names")),
-    responses((status = 200, description = "In the order they were made", body = [ViewItem])))]
+    responses((status = 200, description = "In the order they were made", body = [Report])))]
 pub(crate) async fn list_reports(
     State(api): State<Api>,
     caller: Caller,

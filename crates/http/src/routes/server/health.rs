@@ -2,11 +2,11 @@
 
 use axum::response::Response;
 
-use crate::routes::json;
+use crate::{openapi::Status, routes::json};
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "Server", security(()),
-    responses((status = 200, description = "It lives", body = serde_json::Value)))]
+    responses((status = 200, description = "It lives", body = Status)))]
 pub(crate) async fn healthz() -> Response {
     json(&b"{\"status\":\"ok\"}"[..])
 }

@@ -11,6 +11,7 @@ use boobook_model::{RecordId, TableId};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Body, Query, header as text_of},
+    openapi::Error,
     query_string::QueryString,
     router::Api,
     routes::{files, json_at},
@@ -41,7 +42,14 @@ enum Form {
         ("sort" = Option<u64>, Query, description = "The page: column to order by, from 0"),
         ("desc" = Option<bool>, Query, description = "The page: greatest first"),
         ("page" = Option<u64>, Query, description = "The page: which one, from 1")),
-    responses((status = 200, description = "Rows keyed by the captions of columns", body = Vec<serde_json::Value>)))]
+    responses((status = 200, description = "Rows keyed by the captions of columns; other kinds as asked for",
+            content((Vec<serde_json::Value> = "application/json"), (String = "*/*"))),
+        (status = 206, description = "A part of a file", content_type = "*/*"),
+        (status = 304, description = "The client has this version of the file"),
+        (status = 404, description = "The link is not known, or has ended",
+            content((Error = "application/json"), (String = "text/html"))),
+        (status = "default", description = "Any other error; as a page for browsers",
+            content((Error = "application/json"), (String = "text/html")))))]
 pub(crate) async fn read_share(
     State(api): State<Api>,
     Path(token): Path<String>,
@@ -66,7 +74,11 @@ pub(crate) async fn read_share(
 #[utoipa::path(post, path = "/share/{token}", tag = "Shares", security(()),
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
     params(("token" = String, Path)),
-    responses((status = 303, description = "The page"), (status = 403, description = "The password is wrong")))]
+    responses((status = 303, description = "The page"),
+        (status = 404, description = "The link is not known, or has ended",
+            content((Error = "application/json"), (String = "text/html"))),
+        (status = "default", description = "Any other error, such as a wrong password",
+            content((Error = "application/json"), (String = "text/html")))))]
 pub(crate) async fn enter_password(
     State(api): State<Api>,
     Path(token): Path<String>,
@@ -130,7 +142,7 @@ impl Asked {
         let utc_offset_minutes = match query.text("utcoffset") {
             None => None,
             Some(text) => {
-                let minutes = text.trim().parse::<i32>().ok().filter(|m| m.abs() <= 24 * 60);
+                let minutes = text.trim().parse::<i32>().ok().filter(|m| m.unsigned_abs() <= 24 * 60);
                 let problem = format_args!("expected minutes from -1440 to 1440, got {text:?}");
                 Some(minutes.ok_or_else(|| ApiError::parameter("utcoffset", problem))?)
             }

@@ -8,6 +8,7 @@ use axum::{
 use crate::{
     error::ApiResult,
     extract::{Caller, session},
+    openapi::Done,
     router::Api,
     routes::json,
 };
@@ -17,7 +18,7 @@ use crate::{
 /// Its views go with it, and the fields of other tables that refer to it.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}", tag = "Tables",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_table(
     State(api): State<Api>,
     caller: Caller,

@@ -5,12 +5,12 @@ use axum::{
     response::Response,
 };
 
-use crate::{error::ApiResult, extract::Caller, router::Api, routes::json};
+use crate::{error::ApiResult, extract::Caller, openapi::Done, router::Api, routes::json};
 
 /// Removes a team that has no databases. Needs the admin role in it.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}", tag = "Teams",
     params(("teamid" = String, Path, description = "Team id, or its name where that is unique")),
-    responses((status = 200, description = "`{}`", body = serde_json::Value),
+    responses((status = 200, description = "`{}`", body = Done),
         (status = 409, description = "It has databases")))]
 pub(crate) async fn delete_team(
     State(api): State<Api>,

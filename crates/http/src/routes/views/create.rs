@@ -10,16 +10,17 @@ use super::{documents, edited_answer, form_of};
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, Query, session},
+    openapi::{ChangedView, ChangedViews, View, Views},
     router::Api,
     routes::object,
 };
 
 /// Makes or changes views by their ids: keys that are not sent stay. Needs the admin role.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/views", tag = "Views",
-    request_body = serde_json::Value,
+    request_body = ChangedViews,
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts are in human form")),
-    responses((status = 200, description = "The views as they are now", body = serde_json::Value)))]
+    responses((status = 200, description = "The views as they are now", body = Views)))]
 pub(crate) async fn post_views(
     State(api): State<Api>,
     caller: Caller,
@@ -36,9 +37,9 @@ pub(crate) async fn post_views(
 
 /// Changes one view by its id, or makes it, as the vendor's programs do it. Needs the admin role.
 #[utoipa::path(post, path = "/{teamid}/{dbid}/json/views/update", tag = "Views",
-    request_body(content = serde_json::Value, content_type = "text/plain"),
+    request_body(content = ChangedViews, content_type = "text/plain"),
     params(("teamid" = String, Path), ("dbid" = String, Path)),
-    responses((status = 200, description = "The view as it is now", body = serde_json::Value)))]
+    responses((status = 200, description = "The view as it is now; views for an array", body = Views)))]
 pub(crate) async fn update_view(
     State(api): State<Api>,
     caller: Caller,
@@ -55,10 +56,10 @@ pub(crate) async fn update_view(
 
 /// Makes a view of a table. Needs the admin role.
 #[utoipa::path(post, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/views", tag = "Views",
-    request_body = serde_json::Value,
+    request_body = ChangedView,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts are in human form")),
-    responses((status = 200, description = "The new view", body = serde_json::Value)))]
+    responses((status = 200, description = "The new view", body = View)))]
 pub(crate) async fn create_view(
     State(api): State<Api>,
     caller: Caller,

@@ -9,6 +9,7 @@ use boobook_app::{AppError, DocumentKind};
 use crate::{
     error::ApiResult,
     extract::{Caller, session},
+    openapi::Done,
     router::Api,
     routes::json,
 };
@@ -16,7 +17,7 @@ use crate::{
 /// Deletes a view. Needs the admin role.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/views/{viewid}", tag = "Views",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("viewid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_view(
     State(api): State<Api>,
     caller: Caller,
@@ -30,7 +31,7 @@ pub(crate) async fn delete_view(
 /// Deletes a view of a table. Needs the admin role.
 #[utoipa::path(delete, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/views/{viewid}", tag = "Views",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("viewid" = String, Path)),
-    responses((status = 200, description = "`{}`", body = serde_json::Value)))]
+    responses((status = 200, description = "`{}`", body = Done)))]
 pub(crate) async fn delete_table_view(
     State(api): State<Api>,
     caller: Caller,

@@ -10,6 +10,7 @@ use super::one_answer;
 use crate::{
     error::ApiResult,
     extract::{Caller, Query, session},
+    openapi::View,
     router::Api,
 };
 
@@ -17,7 +18,7 @@ use crate::{
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/views/{viewid}", tag = "Views",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("viewid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form")),
-    responses((status = 200, description = "The whole view", body = serde_json::Value)))]
+    responses((status = 200, description = "The whole view", body = View)))]
 pub(crate) async fn get_view(
     State(api): State<Api>,
     caller: Caller,
@@ -32,7 +33,7 @@ pub(crate) async fn get_view(
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/views/{viewid}", tag = "Views",
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("viewid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts in human form")),
-    responses((status = 200, description = "The whole view", body = serde_json::Value)))]
+    responses((status = 200, description = "The whole view", body = View)))]
 pub(crate) async fn get_table_view(
     State(api): State<Api>,
     caller: Caller,

@@ -10,16 +10,17 @@ use super::{edited_answer, form_of};
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, Query, session},
+    openapi::{ChangedView, View},
     router::Api,
     routes::object,
 };
 
 /// Replaces a view of a table, or makes it with that id. Needs the admin role.
 #[utoipa::path(put, path = "/v1/teams/{teamid}/databases/{dbid}/tables/{tid}/views/{viewid}", tag = "Views",
-    request_body = serde_json::Value,
+    request_body = ChangedView,
     params(("teamid" = String, Path), ("dbid" = String, Path), ("tid" = String, Path), ("viewid" = String, Path),
         ("formatScripts" = Option<bool>, Query, description = "Scripts are in human form")),
-    responses((status = 200, description = "The view as it is now", body = serde_json::Value)))]
+    responses((status = 200, description = "The view as it is now", body = View)))]
 pub(crate) async fn put_view(
     State(api): State<Api>,
     caller: Caller,
