@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 #![allow(clippy::disallowed_methods, reason = "a development tool reads its environment and the clock")]
 
+mod counts;
 mod suite;
 mod tools;
 
@@ -30,10 +31,13 @@ cargo xtask <command>
   demo [ARGS…]    build the server (profile `demo`: optimised, without the slow link step of a release)
                   and run `boobook demo ARGS…`
   test [--deep]   install what the tests need, then check formatting, lints, dependencies, and run all tests;
-                  --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through
-                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench)
+                  --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through,
+                  instructions of the hot paths counted
+                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench counts)
   manual          write the parts of the manual that come from the code (docs/nx/functions.md)
   bench [FILTER]  run the micro benchmarks
+  counts          count the instructions of the hot paths (needs valgrind) and compare them with
+                  crates/http/benches/counts.txt; --renew: write them there
   help            this text
 
 Environment: BOOBOOK_CACHE (default ~/.cache/boobook) is where tools go; with CI set nothing is skipped.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         "test" => suite::test(&rest),
         "manual" => manual(),
         "bench" => bench(&rest),
+        "counts" => counts::run(rest.iter().any(|argument| argument == "--renew")).map(|_| ()),
         "help" | "-h" | "--help" => {
             print!("{HELP}");
             Ok(())

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{cargo, run, show, tools};
+use crate::{cargo, counts, run, show, tools};
 
 /// What a step came to.
 #[derive(Debug, Default, Clone, Copy)]
@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc", what: "examples in the documentation", deep_only: false, go: doc_tests },
     Step { name: "docs", what: "documentation builds without warnings", deep_only: true, go: docs },
     Step { name: "bench", what: "benchmarks, once through", deep_only: true, go: benches },
+    Step { name: "counts", what: "instructions of the hot paths", deep_only: true, go: count_instructions },
     Step {
         name: "tests",
         what: "unit tests, conformance transcripts, clients, kill -9",
@@ -162,6 +163,13 @@ fn docs(_: &Options) -> anyhow::Result<Count> {
 
 fn benches(_: &Options) -> anyhow::Result<Count> {
     one(cargo().args(["bench", "--quiet", "--workspace", "--bench", "*", "--", "--test"]))
+}
+
+fn count_instructions(options: &Options) -> anyhow::Result<Count> {
+    if let Err(error) = counts::valgrind() {
+        return skip(options, "valgrind", &error);
+    }
+    Ok(Count { passed: counts::run(false)?, ..Count::default() })
 }
 
 fn nextest(options: &Options) -> anyhow::Result<Count> {
