@@ -14,6 +14,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 #![allow(clippy::disallowed_methods, reason = "a development tool reads its environment and the clock")]
 
+mod counts;
 mod fuzz;
 mod suite;
 mod tools;
@@ -33,10 +34,12 @@ cargo xtask <command>
                   and run `boobook demo ARGS…`
   test [--deep]   install what the tests need, then check formatting, lints, dependencies, and run all tests;
                   --deep: more kill -9 rounds, more property cases, documentation, benchmarks once through,
-                  fuzz targets (each for BOOBOOK_FUZZ_SECONDS, 120)
-                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench fuzz)
+                  fuzz targets (each for BOOBOOK_FUZZ_SECONDS, 120), instructions of the hot paths counted
+                  --only STEP,…   only the named steps (fmt clippy deny doc tests docs bench fuzz counts)
   manual          write the parts of the manual that come from the code (docs/nx/functions.md)
   bench [FILTER]  run the micro benchmarks
+  counts          count the instructions of the hot paths (needs valgrind) and compare them with
+                  crates/http/benches/counts.txt; --renew: write them there
   fuzz TARGET [ARGS…]
                   run a fuzz target (nx_parse nx_diff row_codec wire_json) until it finds something; ARGS go to
                   libFuzzer, a file among them is run alone; --keep: put what it found into fuzz/corpus
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         "test" => suite::test(&rest),
         "manual" => manual(),
         "bench" => bench(&rest),
+        "counts" => counts::run(rest.iter().any(|argument| argument == "--renew")).map(|_| ()),
         "fuzz" => fuzz::command(&rest),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{cargo, fuzz, run, show, tools};
+use crate::{cargo, counts, fuzz, run, show, tools};
 
 /// What a step came to.
 #[derive(Debug, Default, Clone, Copy)]
@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", what: "documentation builds without warnings", deep_only: true, go: docs },
     Step { name: "bench", what: "benchmarks, once through", deep_only: true, go: benches },
     Step { name: "fuzz", what: "fuzz targets, each for two minutes", deep_only: true, go: fuzz },
+    Step { name: "counts", what: "instructions of the hot paths", deep_only: true, go: count_instructions },
     Step {
         name: "tests",
         what: "unit tests, conformance transcripts, clients, kill -9",
@@ -184,6 +185,13 @@ fn fuzz(options: &Options) -> anyhow::Result<Count> {
         }
     }
     Ok(count)
+}
+
+fn count_instructions(options: &Options) -> anyhow::Result<Count> {
+    if let Err(error) = counts::valgrind() {
+        return skip(options, "valgrind", &error);
+    }
+    Ok(Count { passed: counts::run(false)?, ..Count::default() })
 }
 
 fn nextest(options: &Options) -> anyhow::Result<Count> {

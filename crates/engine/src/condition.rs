@@ -85,6 +85,11 @@ impl Test {
         (test, is_negated)
     }
 
+    /// Whether it asks for an order.
+    pub(crate) fn is_order(&self) -> bool {
+        matches!(self, Self::Less(_) | Self::LessOrEqual(_) | Self::Greater(_) | Self::GreaterOrEqual(_))
+    }
+
     /// Whether a value passes.
     pub(crate) fn passes(&self, cell: Cell<'_>) -> bool {
         let (test, is_negated) = self.positive();
@@ -144,6 +149,11 @@ impl TimeRange {
             _ => (i64::MAX, i64::MIN),
         };
         Self { from, to }
+    }
+
+    /// The first and the last; the other way round where there is none.
+    pub(crate) fn bounds(self) -> (i64, i64) {
+        (self.from, self.to)
     }
 
     /// Whether a time is in it.

@@ -99,7 +99,11 @@ impl Table {
         for at in changed.clone() {
             if let Some((_, row)) = self.log.current(at, &self.meta) {
                 let (word, bit) = (&mut words[row as usize / 64], 1 << (row % 64));
-                if self.passes(conditions, row) { *word |= bit } else { *word &= !bit }
+                if conditions.iter().all(|condition| self.passes(condition, row)) {
+                    *word |= bit;
+                } else {
+                    *word &= !bit;
+                }
             }
         }
         if may_note && changed.len() >= RENEWED_AT {

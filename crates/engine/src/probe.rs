@@ -11,6 +11,7 @@ use crate::{
     Condition, Table, Test,
     bitmap::bits,
     compare::{number_key, time_key},
+    condition::TimeRange,
     index::{Key, Ordered},
     mask::Mask,
 };
@@ -22,7 +23,7 @@ const CHANGED_PART_MAX: usize = if cfg!(test) { 2 } else { 64 };
 /// As many conditions that leave few rows are answered without an index before one is built.
 const ASKED_MIN: u32 = if cfg!(test) { 1 } else { 48 };
 
-/// The keys that rows may have that pass a condition, and perhaps a few more.
+/// The keys of the rows that pass a condition, from the first to the last.
 #[derive(Clone, Copy)]
 struct Range {
     slot: usize,
@@ -32,17 +33,29 @@ struct Range {
 
 impl Range {
     fn of(condition: &Condition, is_time: bool) -> Option<Self> {
-        let key = |bound: f64, round: fn(f64) -> f64| {
-            if is_time { time_key(round(bound) as i64) } else { number_key(bound) }
-        };
-        let (from, to) = match &condition.test {
-            Test::AnyOf(any_of) => match any_of[..] {
-                [Some(Value::Number(n))] if !is_time => (number_key(n), number_key(n)),
+        let (from, to) = match (&condition.test, is_time) {
+            (Test::AnyOf(any_of), _) => match any_of[..] {
+                [Some(Value::Number(n))] if !is_time && !n.is_nan() => (number_key(n), number_key(n)),
                 [Some(Value::Time(time))] if is_time => (time_key(time), time_key(time)),
                 _ => return None,
             },
-            Test::Less(bound) | Test::LessOrEqual(bound) => (0, key(*bound, f64::ceil)),
-            Test::Greater(bound) | Test::GreaterOrEqual(bound) => (key(*bound, f64::floor), u64::MAX),
+            (test, true) if test.is_order() => {
+                let (from, to) = TimeRange::of(test).bounds();
+                if from > to { (1, 0) } else { (time_key(from), time_key(to)) }
+            }
+            // NaN lies beyond the infinite ones, and passes nothing.
+            (&Test::Less(bound), _) if !bound.is_nan() => {
+                (number_key(f64::NEG_INFINITY), number_key(bound) - 1)
+            }
+            (&Test::LessOrEqual(bound), _) if !bound.is_nan() => {
+                (number_key(f64::NEG_INFINITY), number_key(bound))
+            }
+            (&Test::Greater(bound), _) if !bound.is_nan() => {
+                (number_key(bound) + 1, number_key(f64::INFINITY))
+            }
+            (&Test::GreaterOrEqual(bound), _) if !bound.is_nan() => {
+                (number_key(bound), number_key(f64::INFINITY))
+            }
             _ => return None,
         };
         Some(Self { slot: condition.slot, from, to })
@@ -62,22 +75,37 @@ impl Table {
                 is_usable.then_some((range, index))
             })
             .collect();
-        let found = indexes.iter().map(|(range, index)| (index.within(range.from, range.to), index));
-        let (rows, index) = found.min_by_key(|(rows, _)| rows.len())?;
+        let found =
+            indexes.iter().map(|(range, index)| (index.within(range.from, range.to), index, range.slot));
+        let (rows, index, slot) = found.min_by_key(|(rows, ..)| rows.len())?;
         if rows.len() > self.part(PART_MIN) {
             return None;
         }
         let live = self.rows.live();
         let mut words = vec![0u64; live.len()];
-        let changed =
-            (self.log.after(index.at)..self.log.len()).filter_map(|at| self.log.current(at, &self.meta));
-        for row in rows.iter().copied().chain(changed.map(|(_, row)| row)) {
+        for &row in rows {
             words[row as usize / 64] |= 1 << (row % 64);
         }
-        // What changed since the index was built may pass or not, and ranges are wider than conditions.
+        // What changed since the index was built is asked by itself, of the rest what the index does not tell.
+        let changed =
+            (self.log.after(index.at)..self.log.len()).filter_map(|at| self.log.current(at, &self.meta));
+        let changed: Vec<u32> = changed.map(|(_, row)| row).collect();
+        for &row in &changed {
+            words[row as usize / 64] &= !(1 << (row % 64));
+        }
+        let rest: Vec<&Condition> = conditions
+            .iter()
+            .filter(|condition| condition.slot != slot || self.range(condition).is_none())
+            .collect();
         for (at, word) in words.iter_mut().enumerate().filter(|(_, word)| **word != 0) {
-            let passes = |bit: &usize| self.passes(conditions, (at * 64 + bit) as u32);
+            let passes =
+                |bit: &usize| rest.iter().all(|condition| self.passes(condition, (at * 64 + bit) as u32));
             *word = bits(*word & live.at(at)).filter(passes).fold(0, |word, bit| word | 1 << bit);
+        }
+        for row in changed.into_iter().filter(|&row| self.rows.is_live(row)) {
+            if conditions.iter().all(|condition| self.passes(condition, row)) {
+                words[row as usize / 64] |= 1 << (row % 64);
+            }
         }
         Some(words)
     }
@@ -107,10 +135,7 @@ impl Table {
     /// The ranges of conditions on numbers and times, one a field.
     fn ranges(&self, conditions: &[Condition]) -> Vec<Range> {
         let mut ranges: Vec<Range> = Vec::new();
-        for condition in conditions {
-            let column = self.columns.get(condition.slot).and_then(Option::as_ref);
-            let is_time = column.and_then(|column| column.is_time());
-            let Some(range) = is_time.and_then(|is_time| Range::of(condition, is_time)) else { continue };
+        for range in conditions.iter().filter_map(|condition| self.range(condition)) {
             match ranges.iter_mut().find(|known| known.slot == range.slot) {
                 Some(known) => (known.from, known.to) = (known.from.max(range.from), known.to.min(range.to)),
                 None => ranges.push(range),
@@ -119,11 +144,14 @@ impl Table {
         ranges
     }
 
-    /// Whether one row passes conditions.
-    pub(crate) fn passes(&self, conditions: &[Condition], row: u32) -> bool {
-        conditions.iter().all(|Condition { slot, test }| {
-            let column = self.columns.get(*slot).and_then(Option::as_ref);
-            test.passes(column.map_or(Cell::Empty, |column| column.get(row)))
-        })
+    fn range(&self, condition: &Condition) -> Option<Range> {
+        let column = self.columns.get(condition.slot)?.as_ref()?;
+        Range::of(condition, column.is_time()?)
+    }
+
+    /// Whether one row passes a condition.
+    pub(crate) fn passes(&self, Condition { slot, test }: &Condition, row: u32) -> bool {
+        let column = self.columns.get(*slot).and_then(Option::as_ref);
+        test.passes(column.map_or(Cell::Empty, |column| column.get(row)))
     }
 }
