@@ -14,6 +14,7 @@ mod harness;
 mod mail;
 mod records;
 mod rights;
+mod script_files;
 mod slow;
 mod tombstones;
 mod web;
