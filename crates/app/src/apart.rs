@@ -114,7 +114,7 @@ pub(crate) fn send(
     }
     if task.trip.left_to_ask > 1 + BACK_MAX {
         let message = format!(
-            "the records changed {BACK_MAX} times while the script waited for the web, and it asks for something else each \
+            "the records changed {BACK_MAX} times while the script waited for the web or for files, and it asks for something else each \
              time; nothing was stored: try again"
         );
         return task.answer(database, Err(AppError::Conflict(message)));

@@ -96,10 +96,12 @@ impl App {
         let _ = self.inner.outside.set(outside);
     }
 
-    /// Gives files a place; without one, end-points of files are an error. The first one stays.
+    /// Gives files a place; without one, end-points of files are an error. The first one stays. Called within the runtime
+    /// on which scripts have contents read.
     pub fn keep_files(&self, blobs: Blobs, thumbnails: Thumbnails) {
+        let runtime = tokio::runtime::Handle::current();
         // Whoever comes later changes nothing, as the comment above says.
-        let _ = self.inner.files.set(Files { blobs, thumbnails });
+        let _ = self.inner.files.set(Files { blobs, thumbnails, runtime });
     }
 
     /// The limits in force.

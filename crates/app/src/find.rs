@@ -108,7 +108,7 @@ impl Finder {
                 is_syntax: false,
             }));
         }
-        let value = self.formulas.run(&self.snapshot, library, &self.accesses, |cx| {
+        let value = self.formulas.run(&self.snapshot, library, &self.accesses, true, |cx| {
             if !self.is_admin {
                 cx.restrict();
             }
@@ -136,7 +136,7 @@ impl Finder {
             table.record_ids(rows, &mut records);
         }
         let formulas = Formulas { slots: slots.into(), ..self.formulas.clone() };
-        Ok(formulas.compute_here(&self.snapshot, &records)?.values)
+        Ok(formulas.compute_here(&self.snapshot, &records, true)?.values)
     }
 
     /// The rows whose formulas come to what is asked for.

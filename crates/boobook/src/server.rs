@@ -54,7 +54,10 @@ impl Server {
         let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
             .map_err(|error| from_app(error, "the server cannot start", &shown))?;
         let (blobs, thumbnails) = files(&settings)?;
-        app.keep_files(blobs, thumbnails);
+        {
+            let _within = runtime.enter();
+            app.keep_files(blobs, thumbnails);
+        }
         app.reach_outside(Arc::new(World::new(&settings.script, runtime.handle().clone())?));
         Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
     }

@@ -116,7 +116,7 @@ impl<'h> Context<'h> {
     }
 
     /// After a write what was worked out before may not hold any more.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.memo.clear();
         self.seen.clear();
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boobook_model::{
-    Cell, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, TextLane, UserId,
+    Cell, FileEntry, LANE_LEN_MAX, Lane, RecordId, Schema, Sieve, StorageClass, TableId, TextLane, UserId,
 };
 
 use crate::{FieldAtKey, Value};
@@ -131,6 +131,28 @@ impl HostError {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), is_transient: false }
     }
+}
+
+/// What a file that a script makes is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FileSource<'s> {
+    /// A text.
+    Text(&'s str),
+    /// What an address of the web answers.
+    Web(&'s str),
+    /// Files, in a zip file.
+    Zip(&'s [FileEntry]),
+    /// An Excel file.
+    Sheets(&'s [Sheet]),
+}
+
+/// A sheet of an Excel file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Cells row by row: numbers, booleans, texts, dates, times, or nothing. Instants are those of the database's zone.
+    pub rows: Vec<Vec<Value>>,
 }
 
 /// Records, users, time and chance for scripts. Implemented over snapshots and transactions, and by tests.
@@ -263,7 +285,23 @@ pub trait Host {
     /// Notes what a script did that has no effect here: `alert("x")`.
     fn log(&mut self, message: &str);
 
-    /// Functions that reach outside: `http`, `sendEmail`, files. By default none is there.
+    /// The bytes of a file.
+    fn load_file(&mut self, _file: &FileEntry) -> Result<Vec<u8>, HostError> {
+        Err(no_files())
+    }
+
+    /// Makes a file, which belongs to nothing before a record's list names it. Without a name, it has that of where it
+    /// comes from.
+    fn make_file(&mut self, _name: Option<&str>, _source: FileSource<'_>) -> Result<FileEntry, HostError> {
+        Err(no_files())
+    }
+
+    /// A file under another name.
+    fn rename_file(&self, _file: &FileEntry, _name: &str) -> Result<FileEntry, HostError> {
+        Err(no_files())
+    }
+
+    /// Functions that reach outside: `http`, `sendEmail`, shares. By default none is there.
     fn outside(&mut self, function: &'static str, _arguments: &[Value]) -> Result<Value, HostError> {
         Err(HostError::new(format!("{function}() is not available on this server yet")))
     }
@@ -290,6 +328,10 @@ fn lane<'h, H: Host + ?Sized>(host: &'h H, table: TableId, slot: usize, records:
                 .collect(),
         ),
     }
+}
+
+fn no_files() -> HostError {
+    HostError::new("contents of files cannot be read or made here")
 }
 
 fn read_only() -> HostError {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use boobook_files::{BlobError, Blobs, NameError, ThumbnailError, Thumbnails};
 use boobook_model::{FileList, RecordId, TableId};
+use tokio::runtime::Handle;
 
 use crate::AppError;
 
@@ -18,6 +19,7 @@ pub use collect::{FilesReport, check_files};
 pub(crate) use documents::BACKGROUND;
 pub use documents::DocumentFile;
 pub use requests::{FileDownload, NewFile};
+pub(crate) use requests::{hash_of, is_content_type};
 pub(crate) use transaction::{FileChange, FileTransaction};
 
 /// Where contents lie, and who draws thumbnails of them.
@@ -25,6 +27,8 @@ pub(crate) use transaction::{FileChange, FileTransaction};
 pub(crate) struct Files {
     pub(crate) blobs: Blobs,
     pub(crate) thumbnails: Thumbnails,
+    /// Where threads of scripts have contents read and stored.
+    pub(crate) runtime: Handle,
 }
 
 /// How often open databases are looked through for contents that no record names any more.

@@ -201,14 +201,14 @@ fn visible(
     Ok(list)
 }
 
-fn hash_of(entry: &FileEntry) -> Result<Hash, AppError> {
+pub(crate) fn hash_of(entry: &FileEntry) -> Result<Hash, AppError> {
     entry.sha256.parse().map_err(|_| {
         AppError::Unavailable(format!("what is known of file {:?} is damaged; upload it again", entry.name))
     })
 }
 
 /// `type/subtype`, perhaps with parameters, in what a header may hold.
-fn is_content_type(text: &str) -> bool {
+pub(crate) fn is_content_type(text: &str) -> bool {
     let (essence, _) = text.split_once(';').unwrap_or((text, ""));
     let is_token = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))

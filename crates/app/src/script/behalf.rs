@@ -7,7 +7,9 @@ use boobook_engine::{Snapshot, Tx};
 use boobook_model::{Principal, RecordId, Role, TableId};
 use boobook_nx::{Context, PutOff, Right};
 
-use super::{Accesses, Computed, Formulas, Reach, Recording, Runner, limits, overlay::Overlay, refused};
+use super::{
+    Accesses, Computed, Contents, Formulas, Reach, Recording, Runner, limits, overlay::Overlay, refused,
+};
 use crate::{AppError, Database, TableAccess, app::Inner};
 
 /// Who writes, and where. Cheap to make: nothing is looked up before there is a script.
@@ -47,7 +49,7 @@ impl Behalf {
             table: access.id(),
             slots: access.schema.formulas().into(),
         };
-        formulas.compute_here(snapshot, &records).unwrap_or_else(|error| {
+        formulas.compute_here(snapshot, &records, false).unwrap_or_else(|error| {
             tracing::warn!(database = %self.database.id, %error, "an answer to a write goes out without formulas");
             Computed::default()
         })
@@ -139,7 +141,11 @@ impl Behalf {
         let locale = limits::locale(tx.schema());
         recording.start();
         let is_time_up = || recording.is_time_up(script);
-        let reach = Reach { outside: self.app.outside.get().map(|outside| &**outside), limits: script };
+        let reach = Reach {
+            outside: self.app.outside.get().map(|outside| &**outside),
+            contents: Contents::new(&self.app, &self.database.id),
+            limits: script,
+        };
         let mut overlay = Overlay::new(tx, &accesses, &runner, &*self.app.host, recording).reaching(reach);
         let mut cx = Context::new(&mut overlay, library, locale, script.run(), &is_time_up);
         cx.may_write = true;

@@ -11,7 +11,7 @@ use boobook_model::{Principal, RecordId, Role, Schema, TableId};
 use boobook_nx::{Context, Library, Locale, RunError, Value, json};
 use tokio::sync::oneshot;
 
-use super::{Accesses, Recall, Runner, limits, refused, snapshot::Reader};
+use super::{Accesses, Contents, Recall, Runner, limits, refused, snapshot::Reader};
 use crate::{AppError, Database, app::Inner};
 
 /// The formulas of one table that an answer shows. Owns what it needs, so that a stream can take it along.
@@ -94,16 +94,18 @@ impl Formulas {
         let (sender, receiver) = oneshot::channel();
         self.app.scripts.run(Box::new(move || {
             // The client may have gone meanwhile.
-            let _ = sender.send(formulas.compute_here(&snapshot, &records));
+            let _ = sender.send(formulas.compute_here(&snapshot, &records, true));
         }))?;
         receiver.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
     }
 
-    /// Computes them on this thread, which has the stack that scripts need.
+    /// Computes them on this thread, which has the stack that scripts need; where it may not wait for a disk, a formula
+    /// that reads contents of files is empty.
     pub(crate) fn compute_here(
         &self,
         snapshot: &Snapshot,
         records: &[RecordId],
+        may_wait: bool,
     ) -> Result<Computed, AppError> {
         if records.is_empty() || (self.slots.is_empty() && !self.has_conditions(snapshot)) {
             return Ok(Computed::default());
@@ -117,7 +119,7 @@ impl Formulas {
         let mut shows = Vec::with_capacity(records.len() * conditional.len());
         // Formulas read with the rights of who made them; the field's own rights guard what they come to.
         let accesses = Accesses::new(&snapshot.schema, &Role::admin(), true);
-        let outcome = self.run(snapshot, library, &accesses, |cx| {
+        let outcome = self.run(snapshot, library, &accesses, may_wait, |cx| {
             if !self.role.is_admin() {
                 cx.restrict();
             }
@@ -170,18 +172,22 @@ impl Formulas {
         snapshot: &Snapshot,
         library: Arc<Library>,
         accesses: &Accesses,
+        may_wait: bool,
         work: impl FnOnce(&mut Context<'_>) -> Result<T, AppError>,
     ) -> Result<T, AppError> {
         let runner = Runner::new(&self.app, &self.database.id, &self.principal, &self.role);
         let script = &self.app.limits.script;
         let recall = Recall::new(&self.database.memos, snapshot, &library);
         let mut reader = Reader::new(snapshot, accesses, runner, &*self.app.host).recalling(recall);
+        let time_max = Duration::from_millis(script.ms_max);
+        if may_wait {
+            reader = reader.reading(Contents::new(&self.app, &self.database.id), time_max);
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "how long a script runs is no part of what it computes"
         )]
         let started = Instant::now();
-        let time_max = Duration::from_millis(script.ms_max);
         let is_time_up = || started.elapsed() > time_max;
         let locale = limits::locale(&snapshot.schema);
         let mut cx = Context::new(&mut reader, Arc::clone(&library), locale, script.run(), &is_time_up);

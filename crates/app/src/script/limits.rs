@@ -24,6 +24,8 @@ pub struct ScriptLimits {
     pub writer_ms_max: u64,
     /// Largest answer.
     pub result_bytes_max: usize,
+    /// Bytes of files that a run reads and makes in all.
+    pub file_bytes_max: u64,
     /// Scripts that may wait for a thread.
     pub waiting_max: usize,
 }
@@ -40,6 +42,7 @@ impl Default for ScriptLimits {
             write_ms_max: 10_000,
             writer_ms_max: 50,
             result_bytes_max: 64 << 20,
+            file_bytes_max: 64 << 20,
             waiting_max: 1_000,
         }
     }

@@ -7,6 +7,7 @@ mod compiled;
 mod deferred;
 mod delivery;
 mod explain;
+mod files;
 mod formulas;
 mod limits;
 mod linked;
@@ -40,6 +41,7 @@ pub(crate) use compiled::CompiledScripts;
 pub(crate) use deferred::{Deferred, Parked, Then, deferred, resume};
 pub(crate) use delivery::MailCounters;
 pub use delivery::MailCounts;
+pub(crate) use files::Contents;
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
 pub use mail::Mail;
@@ -150,11 +152,11 @@ impl Session {
         }
         let runner = self.runner();
         let accesses = self.accesses(&snapshot.schema);
-        let (limits, host) = (limits.clone(), Arc::clone(&self.app.host));
+        let app = Arc::clone(&self.app);
         let database = Arc::clone(&self.database);
         let (sender, receiver) = oneshot::channel();
         self.app.scripts.run(Box::new(move || {
-            let outcome = read(&database, &snapshot, &accesses, runner, &request, &limits, &*host);
+            let outcome = read(&app, &database, &snapshot, &accesses, runner, &request);
             // The client may have gone meanwhile.
             let _ = sender.send(outcome);
         }))?;
@@ -248,14 +250,14 @@ impl Accesses {
 }
 
 fn read(
+    app: &Inner,
     database: &Database,
     snapshot: &Arc<Snapshot>,
     accesses: &Accesses,
     runner: Runner,
     request: &ScriptRequest,
-    limits: &ScriptLimits,
-    host: &dyn crate::Host,
 ) -> Result<ScriptAnswer, AppError> {
+    let limits = &app.limits.script;
     let source = &*request.source;
     let library = database.library(&snapshot.schema);
     let checked = compile(database, &library, accesses, source)?;
@@ -268,11 +270,14 @@ fn read(
         }));
     }
     let is_admin = runner.is_admin;
+    let time_max = Duration::from_millis(limits.ms_max);
     let recall = Recall::new(&database.memos, snapshot, &library);
-    let mut reader = snapshot::Reader::new(snapshot, accesses, runner, host).recalling(recall);
+    let contents = Contents::new(app, &database.id);
+    let mut reader = snapshot::Reader::new(snapshot, accesses, runner, &*app.host)
+        .recalling(recall)
+        .reading(contents, time_max);
     #[expect(clippy::disallowed_methods, reason = "how long a script runs is no part of what it computes")]
     let started = Instant::now();
-    let time_max = Duration::from_millis(limits.ms_max);
     let is_time_up = || started.elapsed() > time_max;
     let locale = limits::locale(&snapshot.schema);
     let mut cx = Context::new(&mut reader, Arc::clone(&library), locale.clone(), limits.run(), &is_time_up);

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use boobook_nx::{HostError, Object, Value, json};
+use bytes::Bytes;
 
 use super::{
-    Recording, ScriptLimits,
+    Contents, Recording, ScriptLimits,
     mail::{self, Mail},
+    recording::{Answer, Question},
 };
 
 /// Sends what scripts send. It does I/O, and decides which places may be reached at all.
@@ -42,7 +44,7 @@ pub struct HttpRequest {
     /// Names and values, none with a line break.
     pub headers: Vec<(String, String)>,
     /// What is sent.
-    pub body: Option<String>,
+    pub body: Option<Bytes>,
 }
 
 /// What came back.
@@ -52,13 +54,16 @@ pub struct HttpAnswer {
     pub status: String,
     /// Whether the status is one of success.
     pub is_success: bool,
-    /// The body as text.
-    pub body: String,
+    /// `image/png`, as the header says.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// The way out of a run.
 pub(crate) struct Reach<'a> {
     pub(crate) outside: Option<&'a dyn Outside>,
+    pub(crate) contents: Contents<'a>,
     pub(crate) limits: &'a ScriptLimits,
 }
 
@@ -78,8 +83,22 @@ impl Reach<'_> {
         arguments: &[Value],
     ) -> Result<Value, HostError> {
         match (self.outside, function) {
-            (Some(outside), "http") => recording
-                .ask(self.limits, request(arguments)?, |request, left| answer(outside.http(request, left))),
+            (Some(outside), "http") => {
+                let mut request = request(arguments)?;
+                if let Some(files @ Value::Array(_)) = arguments.get(4)
+                    && files.item_count() > 0
+                {
+                    let body = arguments.get(3).unwrap_or(&Value::Null);
+                    self.add_files(recording, &mut request, body, files)?;
+                }
+                let sent = Question::Http(request.clone());
+                let answer = recording
+                    .ask(self.limits, sent, |_, left| Answer::Value(answer(outside.http(request, left))))?;
+                match answer {
+                    Answer::Value(value) => Ok(value),
+                    Answer::File(_) => Err(HostError::new("a file is no answer to http()")),
+                }
+            }
             (Some(outside), "sendEmail") => {
                 let mail = mail::mail(arguments)?;
                 match outside.check_mail(&mail) {
@@ -110,15 +129,13 @@ fn request(arguments: &[Value]) -> Result<HttpRequest, HostError> {
     let (headers, body) = match &arguments[2..] {
         [] => (&Value::Null, &Value::Null),
         [body] => (&Value::Null, body),
-        [headers, body] => (headers, body),
-        [headers, body, files] if files.is_null() => (headers, body),
-        _ => return Err(HostError::new("http() cannot send files yet")),
+        [headers, body, ..] => (headers, body),
     };
     let mut headers = read_headers(headers)?;
     let body = match body {
         Value::Null => None,
-        Value::Text(text) => Some(text.to_string()),
-        other => Some(as_json(other)),
+        Value::Text(text) => Some(text.to_string().into()),
+        other => Some(as_json(other).into()),
     };
     if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.push(("Content-Type".into(), "application/json".into()));
@@ -157,7 +174,7 @@ fn read_headers(value: &Value) -> Result<Vec<(String, String)>, HostError> {
     Ok(headers)
 }
 
-fn as_json(value: &Value) -> String {
+pub(super) fn as_json(value: &Value) -> String {
     let mut out = String::new();
     json::write(value, &mut out);
     out
@@ -167,17 +184,21 @@ fn as_json(value: &Value) -> String {
 fn answer(answer: Result<HttpAnswer, String>) -> Value {
     let (key, value) = match answer {
         Ok(answer) if answer.is_success => {
-            let value = serde_json::from_str(&answer.body).ok().map(json::from_json);
-            ("result", value.unwrap_or_else(|| answer.body.into()))
+            let value = serde_json::from_slice(&answer.body).ok().map(json::from_json);
+            ("result", value.unwrap_or_else(|| text_of(&answer.body).into()))
         }
         Ok(answer) => {
-            let told: String = answer.body.trim().chars().take(ERROR_CHARS_MAX).collect();
+            let told: String = text_of(&answer.body).trim().chars().take(ERROR_CHARS_MAX).collect();
             let text = if told.is_empty() { answer.status } else { format!("{}: {told}", answer.status) };
             ("error", text.into())
         }
         Err(message) => ("error", message.into()),
     };
     object([(key, value)])
+}
+
+fn text_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
 }
 
 fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
@@ -221,7 +242,6 @@ mod tests {
             let error = of(&[headers, "null"]).unwrap_err();
             assert!(error.contains(about), "{headers}: {error}");
         }
-        assert!(of(&["null", "null", "[1]"]).unwrap_err().contains("files"));
         for method in ["", "GET /", "G\r\nT", "é"] {
             assert!(request(&[method.into(), url.into()]).is_err(), "{method:?}");
         }
@@ -231,8 +251,8 @@ mod tests {
     #[test]
     fn what_an_answer_comes_to() {
         let of = |status: &str, is_success, body: &str| {
-            let body = body.to_owned();
-            as_json(&answer(Ok(HttpAnswer { status: status.into(), is_success, body })))
+            let body = body.to_owned().into();
+            as_json(&answer(Ok(HttpAnswer { status: status.into(), is_success, content_type: None, body })))
         };
         assert_eq!(of("200 OK", true, r#"{"a":[1]}"#), r#"{"result":{"a":[1]}}"#);
         assert_eq!(of("200 OK", true, "plain"), r#"{"result":"plain"}"#);

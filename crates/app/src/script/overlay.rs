@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use boobook_engine::{Tx, TxError};
-use boobook_model::{Cell, RecordId, Schema, TableId, Value};
-use boobook_nx::{Filter, Host, HostError, RecordMeta, User, Value as NxValue};
+use boobook_model::{Cell, FileEntry, RecordId, Schema, TableId, Value};
+use boobook_nx::{FileSource, Filter, Host, HostError, RecordMeta, User, Value as NxValue};
 
-use super::{Accesses, Reach, Recording, Runner, snapshot::engine_conditions};
+use super::{
+    Accesses, Reach, Recording, Runner,
+    files::{Maker, renamed},
+    snapshot::engine_conditions,
+};
 use crate::TableAccess;
 
 /// Reads and writes a transaction with a caller's rights.
@@ -53,6 +57,10 @@ impl<'a, 'h> Overlay<'a, 'h> {
             None => Err(HostError::new("there is no such table")),
         }
     }
+}
+
+fn not_here() -> HostError {
+    HostError::new("contents of files are not available here")
 }
 
 fn refused(error: TxError) -> HostError {
@@ -163,6 +171,21 @@ impl Host for Overlay<'_, '_> {
 
     fn log(&mut self, message: &str) {
         tracing::debug!(database = %self.runner.database, "script: {message}");
+    }
+
+    fn load_file(&mut self, file: &FileEntry) -> Result<Vec<u8>, HostError> {
+        let reach = self.reach.as_ref().ok_or_else(not_here)?;
+        Ok(reach.load(self.recording, file)?.into())
+    }
+
+    fn make_file(&mut self, name: Option<&str>, source: FileSource<'_>) -> Result<FileEntry, HostError> {
+        let reach = self.reach.as_ref().ok_or_else(not_here)?;
+        let maker = Maker { user: self.runner.user.id.as_str(), now_ms: self.now_ms() };
+        reach.make(self.recording, &maker, name, source)
+    }
+
+    fn rename_file(&self, file: &FileEntry, name: &str) -> Result<FileEntry, HostError> {
+        renamed(file, name)
     }
 
     fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {

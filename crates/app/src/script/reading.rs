@@ -59,7 +59,7 @@ impl Formulas {
         records: &[(TableId, RecordId)],
     ) -> Result<Vec<bool>, AppError> {
         let library = self.database.library(&snapshot.schema);
-        self.run(snapshot, library, accesses, |cx| {
+        self.run(snapshot, library, accesses, true, |cx| {
             cx.restrict();
             let failed = |error: RunError| refused(format!("a condition of the schema: {error}"));
             records.iter().map(|&(table, record)| cx.sees(table, record).map_err(failed)).collect()

@@ -1,8 +1,8 @@
-//! What a transaction's scripts learn from outside of the database: the instant, chance, answers of the web. A
-//! transaction may run several times (a group commit that failed, another state than the one it ran on first), and each
+//! What a transaction's scripts learn from outside of the database: the instant, chance, answers of the web, contents of
+//! files. A transaction may run several times (a group commit that failed, another state than the one it ran on first), and each
 //! run must see what the first one saw: nothing is sent twice, and the same state gives the same outcome.
 //!
-//! It also says where a run is. On the writer nobody waits for the web, and a script has a few milliseconds: what needs
+//! It also says where a run is. On the writer nobody waits for the web or a disk, and a script has a few milliseconds: what needs
 //! more leaves, and runs apart (`crate::apart`).
 
 use std::{
@@ -10,10 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use boobook_files::{Hash, Stored};
 use boobook_nx::{HostError, Value};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use super::{HttpRequest, Mail, ScriptLimits};
+use super::{HttpRequest, Mail, ScriptLimits, files::Imported};
 use crate::Host;
 
 /// Where a run is, which decides on what it may take.
@@ -45,6 +48,10 @@ pub(crate) struct Recording {
     chance: RefCell<Option<Chance>>,
     /// What was asked outside so far, in the order it was answered.
     asked: RefCell<Vec<Asked>>,
+    /// Contents that were read so far.
+    read: RefCell<FxHashMap<Hash, Bytes>>,
+    /// Contents that were made and stored so far, by what they were made of.
+    made: RefCell<FxHashMap<[u8; 32], Stored>>,
     run: Run,
 }
 
@@ -61,9 +68,26 @@ struct Run {
     mails: RefCell<Vec<Mail>>,
 }
 
+/// What the web is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Question {
+    /// An answer for the script.
+    Http(HttpRequest),
+    /// A file.
+    Import(HttpRequest),
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Value(Value),
+    /// The stored content, or what is wrong.
+    File(Result<Imported, String>),
+}
+
 struct Asked {
-    request: HttpRequest,
-    answer: Value,
+    question: Question,
+    answer: Answer,
     /// By this run.
     is_used: bool,
 }
@@ -86,7 +110,14 @@ impl Default for Recording {
             used: Cell::default(),
             mails: RefCell::default(),
         };
-        Self { now_ms: OnceCell::new(), chance: RefCell::default(), asked: RefCell::default(), run }
+        Self {
+            now_ms: OnceCell::new(),
+            chance: RefCell::default(),
+            asked: RefCell::default(),
+            read: RefCell::default(),
+            made: RefCell::default(),
+            run,
+        }
     }
 }
 
@@ -147,7 +178,7 @@ impl Recording {
     }
 
     /// The time that this run has still.
-    fn left(&self, limits: &ScriptLimits) -> Duration {
+    pub(crate) fn left(&self, limits: &ScriptLimits) -> Duration {
         let ms_max = match self.place() {
             Place::Writer => limits.writer_ms_max.min(limits.write_ms_max),
             Place::WriterAtLast | Place::Apart => limits.write_ms_max,
@@ -162,34 +193,71 @@ impl Recording {
     pub(crate) fn ask(
         &self,
         limits: &ScriptLimits,
-        request: HttpRequest,
-        send: impl FnOnce(HttpRequest, Duration) -> Value,
-    ) -> Result<Value, HostError> {
-        if let Some(answer) = self.recorded(&request) {
+        question: Question,
+        send: impl FnOnce(&Question, Duration) -> Answer,
+    ) -> Result<Answer, HostError> {
+        if let Some(answer) = self.recorded(&question) {
             return Ok(answer);
         }
+        let left = self.time_to_wait(limits)?;
+        let answer = send(&question, left);
+        self.asked.borrow_mut().push(Asked { question, answer: answer.clone(), is_used: true });
+        Ok(answer)
+    }
+
+    /// The time that there is to wait for something outside. On the writer nobody waits: the run leaves.
+    fn time_to_wait(&self, limits: &ScriptLimits) -> Result<Duration, HostError> {
         if self.place() != Place::Apart {
             self.leave(Leaves::ToAsk);
             // An error that `eval` does not catch.
-            return Err(HostError { is_transient: true, ..HostError::new("http() is not sent from here") });
+            return Err(HostError { is_transient: true, ..HostError::new("nothing is waited for here") });
         }
         let left = self.left(limits);
         if left.is_zero() {
             return Err(HostError::new("the script takes longer than it may (limits.script.write_ms_max)"));
         }
-        let answer = send(request.clone(), left);
-        self.asked.borrow_mut().push(Asked { request, answer: answer.clone(), is_used: true });
-        Ok(answer)
+        Ok(left)
     }
 
-    fn recorded(&self, request: &HttpRequest) -> Option<Value> {
+    fn recorded(&self, question: &Question) -> Option<Answer> {
         let mut asked = self.asked.borrow_mut();
         let used = self.run.used.get();
         let used = used + asked[used..].iter().take_while(|asked| asked.is_used).count();
         self.run.used.set(used);
-        let next = asked[used..].iter_mut().find(|asked| !asked.is_used && asked.request == *request)?;
+        let next = asked[used..].iter_mut().find(|asked| !asked.is_used && asked.question == *question)?;
         next.is_used = true;
         Some(next.answer.clone())
+    }
+
+    /// A content, read once for all runs: what is under a hash never changes.
+    pub(crate) fn read(
+        &self,
+        limits: &ScriptLimits,
+        hash: Hash,
+        read: impl FnOnce(Duration) -> Result<Bytes, HostError>,
+    ) -> Result<Bytes, HostError> {
+        if let Some(known) = self.read.borrow().get(&hash) {
+            return Ok(known.clone());
+        }
+        let content = read(self.time_to_wait(limits)?)?;
+        self.read.borrow_mut().insert(hash, content.clone());
+        Ok(content)
+    }
+
+    /// A content made of what `key` is the hash of, and stored: once for all runs.
+    pub(crate) fn make(
+        &self,
+        limits: &ScriptLimits,
+        key: [u8; 32],
+        make: impl FnOnce() -> Result<Stored, HostError>,
+    ) -> Result<Stored, HostError> {
+        if let Some(known) = self.made.borrow().get(&key) {
+            return Ok(*known);
+        }
+        self.time_to_wait(limits)?;
+        let stored = make()?;
+        self.made.borrow_mut().insert(key, stored);
+        Ok(stored)
     }
 
     /// Queues a message until the transaction is stored.
@@ -233,17 +301,17 @@ mod tests {
     use super::*;
     use crate::SystemHost;
 
-    fn request(url: &str) -> HttpRequest {
-        HttpRequest { method: "GET".into(), url: url.into(), headers: Vec::new(), body: None }
+    fn question(url: &str) -> Question {
+        Question::Http(HttpRequest { method: "GET".into(), url: url.into(), headers: Vec::new(), body: None })
     }
 
     /// Asks for these; answers what was heard, and what was sent for it.
     fn ask(recording: &Recording, urls: &[&str], sent: &Cell<u32>) -> Vec<String> {
         let limits = ScriptLimits::default();
         let heard = urls.iter().map(|url| {
-            let answer = recording.ask(&limits, request(url), |request, _| {
+            let answer = recording.ask(&limits, question(url), |_, _| {
                 sent.set(sent.get() + 1);
-                format!("{} {}", request.url, sent.get()).into()
+                Answer::Value(format!("{url} {}", sent.get()).into())
             });
             answer.map_or_else(|error| error.message, |answer| format!("{answer:?}"))
         });

@@ -1,12 +1,12 @@
 //! A snapshot as the language sees it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use boobook_engine::Snapshot;
-use boobook_model::{Cell, RecordId, Schema, TableId};
-use boobook_nx::{Condition, FieldAtKey, Filter, Host, RecordMeta, Summary, Test, User, Value};
+use boobook_model::{Cell, FileEntry, RecordId, Schema, TableId};
+use boobook_nx::{Condition, FieldAtKey, Filter, Host, HostError, RecordMeta, Summary, Test, User, Value};
 
-use super::{Accesses, Recall, Runner, linked::Links};
+use super::{Accesses, Contents, Recall, Runner, linked::Links};
 
 /// Reads a snapshot with a caller's rights.
 pub(crate) struct Reader<'a> {
@@ -17,6 +17,7 @@ pub(crate) struct Reader<'a> {
     now_ms: i64,
     links: Links<'a>,
     recall: Option<Recall<'a>>,
+    contents: Option<(Contents<'a>, Duration)>,
 }
 
 impl<'a> Reader<'a> {
@@ -27,12 +28,17 @@ impl<'a> Reader<'a> {
         host: &'a dyn crate::Host,
     ) -> Self {
         let links = Links::new(snapshot);
-        Self { snapshot, accesses, runner, host, now_ms: host.now_ms(), links, recall: None }
+        Self { snapshot, accesses, runner, host, now_ms: host.now_ms(), links, recall: None, contents: None }
     }
 
     /// With what is known of formulas.
     pub(crate) fn recalling(self, recall: Recall<'a>) -> Self {
         Self { recall: Some(recall), ..self }
+    }
+
+    /// With contents of files, each of which it waits for so long at most: only on a thread that may wait.
+    pub(crate) fn reading(self, contents: Contents<'a>, time_max: Duration) -> Self {
+        Self { contents: Some((contents, time_max)), ..self }
     }
 }
 
@@ -152,6 +158,12 @@ impl Host for Reader<'_> {
 
     fn place(&self) -> (&str, &str) {
         (&self.runner.team, &self.runner.database)
+    }
+
+    fn load_file(&mut self, file: &FileEntry) -> Result<Vec<u8>, HostError> {
+        let (contents, time_max) =
+            self.contents.as_ref().ok_or_else(|| HostError::new("contents of files cannot be read here"))?;
+        Ok(contents.read(file, *time_max)?.into())
     }
 
     fn log(&mut self, message: &str) {

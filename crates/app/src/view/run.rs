@@ -39,7 +39,7 @@ impl ViewRun {
         let hidden = if self.is_admin { Vec::new() } else { library.hidden_fields(self.formulas.table) };
         let reader = Reader { library: &library, accesses: &self.accesses, table: table.schema(), hidden };
         let plan = reader.read(view);
-        self.formulas.run(snapshot, Arc::clone(&library), &self.accesses, |cx| {
+        self.formulas.run(snapshot, Arc::clone(&library), &self.accesses, true, |cx| {
             if !self.is_admin {
                 cx.restrict();
             }

@@ -14,6 +14,7 @@ mod harness;
 mod mail;
 mod records;
 mod rights;
+mod script_files;
 mod shares;
 mod slow;
 mod tombstones;

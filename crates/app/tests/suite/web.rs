@@ -70,7 +70,12 @@ impl Outside for Web {
         if let Some(hook) = hook {
             hook(&what);
         }
-        Ok(HttpAnswer { status: "200 OK".into(), is_success: true, body: number.to_string() })
+        Ok(HttpAnswer {
+            status: "200 OK".into(),
+            is_success: true,
+            content_type: Some("application/json".into()),
+            body: number.to_string().into(),
+        })
     }
 
     fn check_mail(&self, mail: &Mail) -> Option<Result<(), String>> {

@@ -83,19 +83,7 @@ impl Place {
 const NOT_YET: &[&str] = &[
     "appendTempFile",
     "createTempFile",
-    "createTextFile",
-    "createXLSX",
-    "createZipFile",
-    "file",
-    "fileMetadata",
-    "files",
-    "fileUrl",
-    "importFile",
-    "loadFileAsBase64",
-    "loadFileAsBase64URL",
     "queryConnection",
-    "removeFile",
-    "renameFile",
     "shareFile",
     "shareView",
     "unshareAllViews",
@@ -152,7 +140,15 @@ const INTROS: &[(&str, &str)] = &[
          runs the script.",
     ),
     (
-        "Files, web and mail",
+        "Files",
+        "A file belongs to a record; it is given as a file (`file(this, \"a.pdf\")`, an item of `files(this)`, the value of \
+         a file field) or as a record and a name. What a script does to files is part of its transaction, all or nothing, \
+         and sets off the triggers of a change to the record. A file field takes a file or its name; a file of another \
+         record becomes one of this record as well. A script reads and makes at most 64 MB of files \
+         (`limits.script.file_bytes_max`).",
+    ),
+    (
+        "Web, mail and shares",
         "What these do cannot be taken back when the script fails later on: call them last.",
     ),
     (

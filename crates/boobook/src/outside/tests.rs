@@ -144,7 +144,8 @@ fn ask(settings: &ScriptHttpSettings, url: &str, time_max: Duration) -> Result<(
         headers: vec![("X-Test".into(), "yes".into())],
         body: Some("hello".into()),
     };
-    web.http(request, time_max).map(|answer| (answer.status, answer.body))
+    web.http(request, time_max)
+        .map(|answer| (answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
 }
 
 const LONG: Duration = Duration::from_secs(20);

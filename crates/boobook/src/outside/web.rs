@@ -100,6 +100,8 @@ impl Web {
         }
         let mut response = sent.send().await.map_err(|error| explained(&error))?;
         let status = response.status();
+        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|told| told.to_str().ok()).map(str::to_owned);
         let too_large = || {
             let max = self.answer_bytes_max;
             format!("the answer is larger than {max} bytes (script.http.answer_bytes_max)")
@@ -114,8 +116,8 @@ impl Web {
         Ok(HttpAnswer {
             status: status.to_string(),
             is_success: status.is_success(),
-            body: String::from_utf8(body)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            content_type,
+            body: body.into(),
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     ir::{Comparison, Expr, Kind, Program, UserFunction},
 };
 
-pub(crate) use write::stored;
+pub(crate) use write::{describe, stored};
 
 /// Why evaluation of an expression ends before it has a value.
 #[derive(Debug)]

@@ -57,7 +57,7 @@ impl Evaluator<'_, '_> {
                 for item in of.items() {
                     if let Value::Record(table, record) = item {
                         self.cx.step(1)?;
-                        self.cx.set(table, record, *at, stored.clone())?;
+                        self.cx.assign(table, record, *at, &value, stored.clone())?;
                     }
                 }
                 Ok(value)
@@ -98,10 +98,10 @@ impl Evaluator<'_, '_> {
         };
         let stored = stored(&of.fields[slot], value)?;
         self.cx.step(1)?;
-        Ok(self.cx.set(table, record, FieldAt { table, slot: slot as u16 }, stored)?)
+        Ok(self.cx.assign(table, record, FieldAt { table, slot: slot as u16 }, value, stored)?)
     }
 
-    /// A copy of a record with all its stored fields, and copies of its parts (compositions).
+    /// A copy of a record with all its stored fields and files, and copies of its parts (compositions).
     fn duplicate(&mut self, table: TableId, record: RecordId) -> Outcome {
         if !self.cx.host.exists(table, record) || !self.cx.sees(table, record)? {
             return Ok(Value::Null);
@@ -115,12 +115,12 @@ impl Evaluator<'_, '_> {
             self.cx.step(1)?;
             let copy = self.cx.host.create(table).map_err(RunError::from)?;
             first.get_or_insert(copy);
-            for (slot, field) in of.fields.iter().enumerate().filter(|(_, field)| field.is_stored()) {
+            for (slot, _) in of.fields.iter().enumerate().filter(|(_, field)| field.is_stored()) {
                 let value = match part_of {
                     Some((owner_slot, owner)) if owner_slot == slot => Some(Stored::Reference(owner)),
                     _ => self.cx.host.cell(table, record, slot).to_value(),
                 };
-                if value.is_some() && !matches!(field.kind.base(), "file" | "image" | "signature") {
+                if value.is_some() {
                     self.cx.host.set(table, copy, slot, value).map_err(RunError::from)?;
                 }
             }

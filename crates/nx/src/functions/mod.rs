@@ -8,6 +8,7 @@ pub mod arrays;
 pub(crate) mod check;
 pub mod dates;
 pub mod exchange;
+pub mod files;
 pub mod json;
 pub mod numbers;
 pub mod outside;
@@ -34,7 +35,8 @@ pub const GROUPS: &[(&str, &[FunctionDef])] = &[
     ("XML and CSV", exchange::FUNCTIONS),
     ("Scripts", scripts::FUNCTIONS),
     ("Users and environment", users::FUNCTIONS),
-    ("Files, web and mail", outside::FUNCTIONS),
+    ("Files", files::FUNCTIONS),
+    ("Web, mail and shares", outside::FUNCTIONS),
     ("Screen and devices", screen::FUNCTIONS),
 ];
 

@@ -1,12 +1,12 @@
-//! Functions that reach outside of the records: the web, mail, files, shares (nx-language.md §4.6, §4.7). The host does
+//! Functions that reach outside of the records: the web, mail, shares (nx-language.md §4.6, §4.7). The host does
 //! what it can; what it cannot is a clear error.
 
-use crate::{Context, Effect, FunctionDef, Overload, RunError, Value};
+use crate::{Context, Effect, FunctionDef, Overload, RunError, Value, eval::describe};
 
 macro_rules! outside {
     ($($name:literal, $effect:ident, $signature:literal: $doc:literal;)+) => {
         /// The group.
-        pub const FUNCTIONS: &[FunctionDef] = &[VALIDATE_XML, $(
+        pub const FUNCTIONS: &[FunctionDef] = &[HTTP, VALIDATE_XML, $(
             FunctionDef::new(
                 $name,
                 &[Overload::nullable($signature, |cx, a| ask(cx, $name, a))],
@@ -21,22 +21,7 @@ macro_rules! outside {
 outside! {
     "appendTempFile", Outside, "any... -> any": "Appends to a file that is kept for a while.";
     "createTempFile", Outside, "any, text -> any": "Makes a file that is kept for a while.";
-    "createTextFile", Writes, "record, any, text -> any": "Attaches a text file to a record.";
-    "createXLSX", Outside, "any... -> any": "Makes an Excel file.";
-    "createZipFile", Outside, "any, text -> any": "Makes a zip file of a record's files.";
-    "file", Volatile, "record, text -> any": "A file of a record, by name.";
-    "fileMetadata", Volatile, "any -> any": "Name, size, content type and dates of a file.";
-    "files", Volatile, "record -> [any]": "The files of a record.";
-    "fileUrl", Volatile, "record, text -> text": "Where a file of a record can be loaded.";
-    "http", Outside, "text, text, any?, any?, any? -> any": "Sends a request: method, address, headers, body, files. \
-        The answer is an object with `result` or `error`. Other writes to the database do not wait for it; where they \
-        change what the script has read, it runs again with the answers it got.";
-    "importFile", Writes, "record, text, text? -> any": "Loads a file from the web and attaches it to a record.";
-    "loadFileAsBase64", Volatile, "record, text -> text": "The bytes of a file as base64.";
-    "loadFileAsBase64URL", Volatile, "record, text -> text": "The bytes of a file as a data URL.";
     "queryConnection", Outside, "text, text -> any": "Asks a database that is connected.";
-    "removeFile", Writes, "record, text -> void": "Removes a file of a record.";
-    "renameFile", Writes, "record, text, text -> void": "Renames a file of a record.";
     "sendEmail", Outside, "any -> any": "Sends a message: `from`, `to`, `cc`, `bcc`, `replyTo`, `subject`, `text`, \
         `html`, `attachments`. The message is queued with the transaction and sent once that is stored, not at all if it \
         fails: the answer is `{result: true, queued: true}`, or `error` if an address is none. What becomes of it later \
@@ -47,6 +32,36 @@ outside! {
     "unshareFile", Outside, "record, text -> void": "Ends the sharing of a file.";
     "unshareView", Outside, "text -> void": "Ends the sharing of a view.";
     "urlOf", Volatile, "any... -> text": "The address of a record or view in the web application.";
+}
+
+const HTTP: FunctionDef = FunctionDef::new(
+    "http",
+    &[Overload::nullable("text, text, any?, any?, [file]? -> any", http)],
+    "Sends a request: method, address, headers, body, files. The answer is an object with `result` or `error`. With files \
+     it is a form (`multipart/form-data`): each file is a part `file`, each key of the body, which is an object then, a \
+     part of its own. Other writes to the database do not wait for it; where they change what the script has read, it \
+     runs again with the answers it got.",
+    &[],
+)
+.effect(Effect::Outside);
+
+/// Files are told to the host by what is known of them: which ones a script may send is decided here.
+fn http(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {
+    let mut arguments = arguments.to_vec();
+    if let Some(files) = arguments.get_mut(4) {
+        let mut known = Vec::with_capacity(files.item_count());
+        for file in files.items() {
+            match super::files::metadata(cx, std::slice::from_ref(&file))? {
+                Value::Null => {
+                    let given = describe(&file);
+                    return Err(RunError::other(format!("http() sends files of records; {given} is none")));
+                }
+                file => known.push(file),
+            }
+        }
+        *files = Value::array(known);
+    }
+    ask(cx, "http", &arguments)
 }
 
 /// No validator of XML schemas in Rust is good enough to be relied on: a clear error is better than half of one.

@@ -352,7 +352,7 @@ fn url(cx: &mut Context<'_>, base: &str, parameters: &Value) -> Outcome {
 }
 
 /// As JavaScript's `encodeURIComponent`.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
     for &byte in text.as_bytes() {
