@@ -44,8 +44,9 @@ pub(super) fn iso_date((year, month, day): (i64, i64, i64)) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// Milliseconds of an instant are not shown.
 pub(super) fn iso_moment(ms: i64) -> String {
-    format!("{}T{}", iso_date(civil(ms.div_euclid(DAY))), clock(ms.rem_euclid(DAY)))
+    format!("{}T{}", iso_date(civil(ms.div_euclid(DAY))), clock(ms.rem_euclid(DAY) / 1000 * 1000))
 }
 
 /// `09:30:00`
@@ -80,7 +81,7 @@ pub(super) fn text_of(value: &Val) -> String {
         }
         Val::Time(ms) => format!("{:02}:{:02}", ms / 3_600_000, ms / 60_000 % 60),
         Val::Span(ms) => {
-            let text = span(*ms);
+            let text = span(ms / 1000 * 1000);
             text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
         }
         Val::Choice(option) => OPTIONS[usize::from(*option) - 1].to_owned(),
