@@ -147,8 +147,8 @@ impl App {
         &self.inner
     }
 
-    /// Reads the catalogue again before its next turn, but not for every request that names nothing; whether
-    /// anything was new.
+    /// Reads the catalogue again before its next turn, but not for every request that names nothing; whether it did.
+    /// What was missing may be known then even if nothing was new: the regular turn may have read it meanwhile.
     pub(crate) async fn look_again(&self) -> bool {
         let now_ms = self.inner.host.now_ms();
         let last_ms = self.inner.looked_at_ms.load(Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl App {
         }
         self.inner.looked_at_ms.store(now_ms, Ordering::Relaxed);
         let catalogue = Arc::clone(&self.inner.catalogue);
-        blocking(move || catalogue.refresh()).await.unwrap_or(false)
+        blocking(move || catalogue.refresh()).await.is_ok()
     }
 
     /// The teams the caller may see.
