@@ -11,7 +11,7 @@ use crate::{
     extract::{Body, Caller, Query, session},
     openapi::{ChangedReports, Reports},
     router::Api,
-    routes::views::{documents, edited_answer, form_of},
+    routes::views::put_documents,
 };
 
 /// Makes or changes reports by their ids: keys that are not sent stay. Needs the admin role.
@@ -28,8 +28,5 @@ pub(crate) async fn post_reports(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    let (reports, is_list) = documents(&body)?;
-    let form = form_of(&query)?;
-    let edited = session.put_documents(DocumentKind::Report, reports, false, form).await?;
-    edited_answer(&session, DocumentKind::Report, &edited, is_list, form)
+    put_documents(&session, DocumentKind::Report, &query, &body).await
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 use boobook_app::DocumentKind;
 
-use super::{documents, edited_answer, form_of};
+use super::{edited_answer, form_of, put_documents};
 use crate::{
     error::ApiResult,
     extract::{Body, Caller, Query, session},
@@ -29,10 +29,7 @@ pub(crate) async fn post_views(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    let (views, is_list) = documents(&body)?;
-    let form = form_of(&query)?;
-    let edited = session.put_documents(DocumentKind::View, views, false, form).await?;
-    edited_answer(&session, DocumentKind::View, &edited, is_list, form)
+    put_documents(&session, DocumentKind::View, &query, &body).await
 }
 
 /// Changes one view by its id, or makes it, as the vendor's programs do it. Needs the admin role.
@@ -48,10 +45,7 @@ pub(crate) async fn update_view(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let session = session(&api, &caller, &team, &database).await?;
-    let (views, is_list) = documents(&body)?;
-    let form = form_of(&query)?;
-    let edited = session.put_documents(DocumentKind::View, views, false, form).await?;
-    edited_answer(&session, DocumentKind::View, &edited, is_list, form)
+    put_documents(&session, DocumentKind::View, &query, &body).await
 }
 
 /// Makes a view of a table. Needs the admin role.

@@ -75,8 +75,21 @@ pub(crate) fn one_answer(
     written(&snapshot, &whole(session, &snapshot, document, form(query)?))
 }
 
+/// Makes or changes the documents of a body by their ids, and answers what they are now.
+pub(crate) async fn put_documents(
+    session: &Session,
+    kind: DocumentKind,
+    query: &Query,
+    body: &[u8],
+) -> ApiResult<Response> {
+    let (sent, is_list) = documents(body)?;
+    let form = form_of(query)?;
+    let edited = session.put_documents(kind, sent, false, form).await?;
+    edited_answer(session, kind, &edited, is_list, form)
+}
+
 /// The documents that an edit made or changed: all in a list, or the one there is.
-pub(crate) fn edited_answer(
+fn edited_answer(
     session: &Session,
     kind: DocumentKind,
     edited: &Edited,
@@ -99,7 +112,7 @@ fn written(snapshot: &Snapshot, answer: &Value) -> ApiResult<Response> {
 }
 
 /// The documents of a body: one, or a list; each with the id it names.
-pub(crate) fn documents(body: &[u8]) -> ApiResult<(Documents, bool)> {
+fn documents(body: &[u8]) -> ApiResult<(Documents, bool)> {
     let parsed = Json::parse(body).map_err(|e| crate::error::from_json(&e))?;
     let one = |place: &str, value: Value| match value {
         Value::Object(map) => Ok((id_of(&map, place)?, map)),
