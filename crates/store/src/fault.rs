@@ -6,8 +6,8 @@ use boobook_model::{DatabaseId, Sq};
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, CatalogueChange, CatalogueState, DatabaseStore, Forget, History, Idempotency, LoadSink, Retention,
-    Store, StoreError,
+    Batch, CatalogueChange, CatalogueState, Cluster, DatabaseStore, Forget, Held, History, Idempotency,
+    LoadSink, Retention, SharedDatabase, Store, StoreError,
 };
 
 /// What goes wrong with a commit.
@@ -235,6 +235,10 @@ impl<S: Store> Store for FaultStore<S> {
     fn delete_database(&self, id: &DatabaseId) -> Result<(), StoreError> {
         self.inner.delete_database(id)
     }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        self.inner.cluster()
+    }
 }
 
 struct FaultDatabase {
@@ -306,5 +310,51 @@ impl DatabaseStore for FaultDatabase {
 
     fn release(&self) {
         self.inner.release();
+    }
+
+    fn shared(&self) -> Option<&dyn SharedDatabase> {
+        self.inner.shared().map(|_| self as &dyn SharedDatabase)
+    }
+}
+
+impl FaultDatabase {
+    fn shared_inner(&self) -> Result<&dyn SharedDatabase, StoreError> {
+        self.inner.shared().ok_or_else(|| StoreError::Failed("this store is not shared".into()))
+    }
+}
+
+impl SharedDatabase for FaultDatabase {
+    fn load_since(&self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
+        self.shared_inner()?.load_since(since, sink)
+    }
+
+    fn hold(&self) -> Result<Box<dyn Held + '_>, StoreError> {
+        self.land_late();
+        Ok(Box::new(FaultHeld { inner: self.shared_inner()?.hold()?, database: self }))
+    }
+
+    fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
+        self.faults.on_lookup()?;
+        self.shared_inner()?.is_put_off(id)
+    }
+}
+
+struct FaultHeld<'a> {
+    inner: Box<dyn Held + 'a>,
+    database: &'a FaultDatabase,
+}
+
+impl Held for FaultHeld<'_> {
+    fn load_since(&mut self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
+        self.inner.load_since(since, sink)
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        let Self { inner, database } = *self;
+        let fault = database.faults.on_commit();
+        if fault == Some(Fault::UnknownLandsLate) {
+            *database.late.lock() = Some(Late::Commit(batch.clone()));
+        }
+        with_fault(fault, || inner.commit(batch))
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! * [`Store`]: a data directory or a cluster; opens, creates and deletes databases; holds the catalogue.
 //! * [`DatabaseStore`]: one open database. [`DatabaseStore::commit`] makes a [`Batch`] durable, whole or not at all.
+//! * [`Cluster`], [`SharedDatabase`]: what a store adds that several nodes write to at the same time.
 //! * [`codec`]: the versioned binary form of a record.
 //! * [`MemStore`], [`FaultStore`]: for tests. [`conformance`]: the suite every store passes.
 //!
@@ -17,6 +18,7 @@ pub mod conformance;
 mod error;
 mod fault;
 mod mem;
+mod shared;
 
 use std::ops::Range;
 
@@ -25,6 +27,7 @@ use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 pub use error::{CodecError, StoreError};
 pub use fault::{Fault, FaultCounts, FaultStore, Faults};
 pub use mem::MemStore;
+pub use shared::{Cluster, Held, LEASE_MS, Look, SharedDatabase, Work};
 
 /// A data directory, or a schema of a database server.
 pub trait Store: Send + Sync + 'static {
@@ -47,6 +50,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a database's data. Succeeds where there is none.
     fn delete_database(&self, id: &DatabaseId) -> Result<(), StoreError>;
+
+    /// What is needed beside that where other nodes write to the same data; `None` where this process has it alone.
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        None
+    }
 }
 
 /// One open database. Committing and reading history may happen at the same time.
@@ -71,7 +79,8 @@ pub trait DatabaseStore: Send + Sync {
     /// The answer remembered for an idempotency key, unless it is older than `not_before_ms`.
     fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError>;
 
-    /// Work put off that no batch has done yet, in the order it was put off.
+    /// Work put off that no batch has done yet, in the order it was put off. In a cluster, only what no other node that
+    /// lives has taken; it is this node's from now on.
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError>;
 
     /// Work for idle times: moves the write-ahead log into the file, purges history, idempotency and transaction
@@ -86,6 +95,11 @@ pub trait DatabaseStore: Send + Sync {
 
     /// Gives back file handles and caches of an idle database; the next call opens them again.
     fn release(&self);
+
+    /// What is needed beside that where other nodes write to it; there if [`Store::cluster`] is.
+    fn shared(&self) -> Option<&dyn SharedDatabase> {
+        None
+    }
 }
 
 /// What a purge keeps.

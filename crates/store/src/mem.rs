@@ -6,16 +6,16 @@ use std::{
 };
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    Batch, CatalogueChange, CatalogueEntry, CatalogueState, DatabaseStore, Forget, Head, History,
-    Idempotency, LoadSink, Retention, Store, StoreError,
+    Batch, CatalogueChange, CatalogueEntry, CatalogueState, Cluster, DatabaseStore, Forget, Head, Held,
+    History, Idempotency, LEASE_MS, LoadSink, Look, Retention, SharedDatabase, Store, StoreError, Work,
 };
 
 /// A store in memory. Clones are handles to the same data: a "restart" drops everything built on one handle and
-/// starts again on another; several nodes on one store are several handles. Commits are compare-and-set, as in
-/// any store. Durable as long as a handle lives.
+/// starts again on another. [`Self::node`] gives a handle of one of several nodes that share the data; its clones are
+/// the same node. Commits are compare-and-set, as in any store. Durable as long as a handle lives.
 ///
 /// ```
 /// use boobook_store::{MemStore, Store};
@@ -28,13 +28,24 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct MemStore {
     shared: Arc<Mutex<Shared>>,
+    /// 0: it has the data alone.
+    node: u32,
 }
 
 #[derive(Default)]
 struct Shared {
+    nodes: u32,
+    now_ms: i64,
     catalogue_seq: u64,
     catalogue: BTreeMap<(String, String), Vec<u8>>,
-    databases: BTreeMap<DatabaseId, Arc<Mutex<Data>>>,
+    databases: BTreeMap<DatabaseId, Arc<Contents>>,
+}
+
+/// A database: its rows, and the right to commit, which a node can keep for a while.
+#[derive(Default)]
+struct Contents {
+    turn: Mutex<()>,
+    data: Mutex<Data>,
 }
 
 /// One database's rows.
@@ -47,7 +58,14 @@ struct Data {
     history: BTreeMap<Sq, History>,
     txs: HashMap<u128, i64>,
     idempotency: BTreeMap<Vec<u8>, Idempotency>,
-    put_off: Vec<(u128, Vec<u8>)>,
+    put_off: Vec<PutOff>,
+}
+
+struct PutOff {
+    id: u128,
+    body: Vec<u8>,
+    node: u32,
+    leased_until_ms: i64,
 }
 
 struct Row {
@@ -58,13 +76,81 @@ struct Row {
 
 struct MemDatabase {
     id: DatabaseId,
-    data: Arc<Mutex<Data>>,
+    contents: Arc<Contents>,
+    store: MemStore,
 }
+
+/// How long a node waits for another that holds a database.
+const HOLD_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl MemStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A handle of one more node of a cluster on the same data.
+    pub fn node(&self) -> Self {
+        let node = {
+            let mut shared = self.shared.lock();
+            shared.nodes += 1;
+            shared.nodes
+        };
+        Self { shared: Arc::clone(&self.shared), node }
+    }
+
+    /// Lets the store's clock, which ends leases, run on.
+    pub fn pass_time(&self, ms: i64) {
+        self.shared.lock().now_ms += ms;
+    }
+
+    fn lease(&self) -> Lease {
+        let now_ms = self.shared.lock().now_ms;
+        Lease { node: self.node, now_ms, until_ms: now_ms + LEASE_MS }
+    }
+}
+
+/// What a node needs to take work.
+#[derive(Clone, Copy)]
+struct Lease {
+    node: u32,
+    now_ms: i64,
+    until_ms: i64,
+}
+
+impl Cluster for MemStore {
+    fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
+        let shared = self.shared.lock();
+        let sequence = |id| shared.databases.get(id).map(|contents| contents.data.lock().head.seq);
+        Ok(Look { catalogue: shared.catalogue_seq, sequences: databases.iter().map(sequence).collect() })
+    }
+
+    fn take_over(&self) -> Result<Vec<Work>, StoreError> {
+        let lease = self.lease();
+        let databases = self.shared.lock().databases.clone();
+        let mut taken = Vec::new();
+        for (id, contents) in databases {
+            for work in &mut contents.data.lock().put_off {
+                let is_own = work.node == lease.node;
+                if is_own || work.leased_until_ms <= lease.now_ms {
+                    (work.node, work.leased_until_ms) = (lease.node, lease.until_ms);
+                }
+                if !is_own && work.node == lease.node {
+                    taken.push(Work { database: id.clone(), id: work.id, body: work.body.clone() });
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    fn leave(&self) -> Result<(), StoreError> {
+        let databases = self.shared.lock().databases.clone();
+        for contents in databases.into_values() {
+            for work in contents.data.lock().put_off.iter_mut().filter(|work| work.node == self.node) {
+                work.leased_until_ms = i64::MIN;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -115,42 +201,107 @@ impl Store for MemStore {
                 schema: schema.to_vec(),
                 ..Head::default()
             };
-            Arc::new(Mutex::new(Data { head, ..Data::default() }))
+            let data = Mutex::new(Data { head, ..Data::default() });
+            Arc::new(Contents { data, ..Contents::default() })
         });
         Ok(())
     }
 
     fn open_database(&self, id: &DatabaseId) -> Result<Box<dyn DatabaseStore>, StoreError> {
         match self.shared.lock().databases.get(id) {
-            Some(data) => Ok(Box::new(MemDatabase { id: id.clone(), data: data.clone() })),
+            Some(contents) => {
+                let (id, contents, store) = (id.clone(), Arc::clone(contents), self.clone());
+                Ok(Box::new(MemDatabase { id, contents, store }))
+            }
             None => Err(StoreError::NotFound(id.clone())),
         }
     }
 
     fn delete_database(&self, id: &DatabaseId) -> Result<(), StoreError> {
-        if let Some(data) = self.shared.lock().databases.remove(id) {
-            *data.lock() = Data { deleted: true, ..Data::default() };
+        if let Some(contents) = self.shared.lock().databases.remove(id) {
+            *contents.data.lock() = Data { deleted: true, ..Data::default() };
         }
         Ok(())
+    }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        (self.node != 0).then_some(self)
     }
 }
 
 impl MemDatabase {
     fn with<T>(&self, f: impl FnOnce(&mut Data) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut data = self.data.lock();
+        let mut data = self.contents.data.lock();
         if data.deleted {
             return Err(StoreError::NotFound(self.id.clone()));
         }
         f(&mut data)
+    }
+
+    /// Commits on behalf of who has the turn.
+    fn commit_in_turn(&self, batch: &Batch) -> Result<(), StoreError> {
+        assert!(batch.seq > batch.base, "a batch moves its database on");
+        let lease = self.store.lease();
+        self.with(|data| {
+            if data.head.seq != batch.base {
+                return Err(StoreError::Conflict);
+            }
+            data.apply(batch, lease);
+            Ok(())
+        })
+    }
+
+    fn take_turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let turn = self.contents.turn.try_lock_for(HOLD_WAIT);
+        turn.ok_or_else(|| StoreError::NotCommitted("another node holds this database".into()))
+    }
+}
+
+impl SharedDatabase for MemDatabase {
+    fn load_since(&self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
+        self.with(|data| {
+            let mut head = data.head();
+            if head.schema_sq <= since {
+                head.schema.clear();
+            }
+            sink.head(head)?;
+            let mut changed: Vec<_> = data.records.iter().filter(|(_, row)| row.sq > since).collect();
+            changed.sort_unstable_by_key(|(_, row)| row.sq);
+            for (&(tid, rid), row) in changed {
+                sink.record(tid, rid, row.sq, row.deleted, &row.body)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn hold(&self) -> Result<Box<dyn Held + '_>, StoreError> {
+        Ok(Box::new(MemHeld { database: self, _turn: self.take_turn()? }))
+    }
+
+    fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
+        self.with(|data| Ok(data.put_off.iter().any(|work| work.id == id)))
+    }
+}
+
+struct MemHeld<'a> {
+    database: &'a MemDatabase,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Held for MemHeld<'_> {
+    fn load_since(&mut self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
+        self.database.load_since(since, sink)
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
+        self.database.commit_in_turn(batch)
     }
 }
 
 impl DatabaseStore for MemDatabase {
     fn load(&self, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
         self.with(|data| {
-            let mut head = data.head.clone();
-            head.counters = data.counters.iter().map(|(&tid, &next)| (tid, next)).collect();
-            sink.head(head)?;
+            sink.head(data.head())?;
             for (&(tid, rid), row) in &data.records {
                 sink.record(tid, rid, row.sq, row.deleted, &row.body)?;
             }
@@ -159,14 +310,8 @@ impl DatabaseStore for MemDatabase {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        assert!(batch.seq > batch.base, "a batch moves its database on");
-        self.with(|data| {
-            if data.head.seq != batch.base {
-                return Err(StoreError::Conflict);
-            }
-            data.apply(batch);
-            Ok(())
-        })
+        let _turn = self.take_turn()?;
+        self.commit_in_turn(batch)
     }
 
     fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError> {
@@ -191,7 +336,18 @@ impl DatabaseStore for MemDatabase {
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
-        self.with(|data| Ok(data.put_off.clone()))
+        let lease = self.store.lease();
+        self.with(|data| {
+            let mut own = Vec::new();
+            for work in &mut data.put_off {
+                let is_free = work.node == lease.node || work.leased_until_ms <= lease.now_ms;
+                if lease.node == 0 || is_free {
+                    (work.node, work.leased_until_ms) = (lease.node, lease.until_ms);
+                    own.push((work.id, work.body.clone()));
+                }
+            }
+            Ok(own)
+        })
     }
 
     fn maintain(&self, limits: &Retention) -> Result<bool, StoreError> {
@@ -204,6 +360,7 @@ impl DatabaseStore for MemDatabase {
     }
 
     fn forget(&self, forget: &Forget) -> Result<(), StoreError> {
+        let _turn = self.take_turn()?;
         self.with(|data| {
             if data.head.seq != forget.base {
                 return Err(StoreError::Conflict);
@@ -219,10 +376,19 @@ impl DatabaseStore for MemDatabase {
     }
 
     fn release(&self) {}
+
+    fn shared(&self) -> Option<&dyn SharedDatabase> {
+        (self.store.node != 0).then_some(self)
+    }
 }
 
 impl Data {
-    fn apply(&mut self, batch: &Batch) {
+    fn head(&self) -> Head {
+        let counters = self.counters.iter().map(|(&tid, &next)| (tid, next)).collect();
+        Head { counters, ..self.head.clone() }
+    }
+
+    fn apply(&mut self, batch: &Batch, lease: Lease) {
         for record in &batch.records {
             let body = batch.body(&record.body).to_vec();
             self.records
@@ -245,8 +411,13 @@ impl Data {
         for (key, known) in &batch.idempotency {
             self.idempotency.insert(key.clone(), known.clone());
         }
-        self.put_off.retain(|(id, _)| !batch.done.contains(id));
-        self.put_off.extend(batch.put_off.iter().cloned());
+        self.put_off.retain(|work| !batch.done.contains(&work.id));
+        self.put_off.extend(batch.put_off.iter().map(|(id, body)| PutOff {
+            id: *id,
+            body: body.clone(),
+            node: lease.node,
+            leased_until_ms: lease.until_ms,
+        }));
         if let Some((sq, schema)) = &batch.schema {
             self.head.schema_sq = *sq;
             self.head.schema.clone_from(schema);

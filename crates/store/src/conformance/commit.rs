@@ -332,17 +332,28 @@ pub fn load_sees_one_moment(subject: &dyn Subject) {
 /// Work put off is there in its order, restarts included, until a batch says that it is done; a batch that is not
 /// committed changes nothing of that.
 pub fn work_put_off_waits_until_it_is_done(subject: &dyn Subject) {
-    let database = new_database(subject);
+    // A node that restarts left its work before that, or its successor has to wait for the end of the lease.
+    let reopened = |old: Option<(Box<dyn Store>, Box<dyn DatabaseStore>)>| {
+        if let Some((store, database)) = old {
+            drop(database);
+            store.cluster().map_or(Ok(()), |cluster| cluster.leave()).unwrap();
+        }
+        let store = subject.open();
+        store.create_database(&database_id(), SCHEMA, CREATED_AT_MS).unwrap();
+        let database = store.open_database(&database_id()).unwrap();
+        (store, database)
+    };
+    let (store, database) = reopened(None);
     assert_eq!(database.put_off().unwrap(), []);
     let work = |n: u128| (n, format!("work {n}").into_bytes());
     database.commit(&Batch { put_off: vec![work(9), work(3)], ..batch(1, 2) }).unwrap();
     database.commit(&Batch { put_off: vec![work(5)], ..batch(2, 3) }).unwrap();
     let lost = Batch { put_off: vec![work(6)], done: vec![9, 3], ..batch(2, 4) };
     assert!(matches!(database.commit(&lost), Err(StoreError::Conflict)));
-    let database = reopen(subject, database);
+    let (store, database) = reopened(Some((store, database)));
     assert_eq!(database.put_off().unwrap(), [work(9), work(3), work(5)]);
     database.commit(&Batch { put_off: vec![work(7)], done: vec![3, 1], ..batch(3, 4) }).unwrap();
-    let database = reopen(subject, database);
+    let (_store, database) = reopened(Some((store, database)));
     assert_eq!(database.put_off().unwrap(), [work(9), work(5), work(7)]);
     database.commit(&Batch { done: vec![9, 5, 7], ..batch(4, 5) }).unwrap();
     assert_eq!(database.put_off().unwrap(), []);

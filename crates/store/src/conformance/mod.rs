@@ -25,6 +25,7 @@ mod commit;
 mod forget;
 mod history;
 mod lifecycle;
+mod shared;
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 
@@ -35,8 +36,10 @@ pub use commit::*;
 pub use forget::*;
 pub use history::*;
 pub use lifecycle::*;
+pub use shared::*;
 
-/// Data that can be opened again and again, as a restart does. What was opened before is dropped by then.
+/// Data that can be opened again and again, as a restart does. What was opened before is dropped by then, but for
+/// stores that are shared: there each opening is a node more.
 pub trait Subject {
     /// Opens the data.
     fn open(&self) -> Box<dyn Store>;
@@ -108,6 +111,13 @@ checks![
     maintain_gets_to_an_end,
     forgetting_takes_old_tombstones_only,
     forgetting_on_another_base_is_a_conflict,
+    a_look_tells_where_things_stand,
+    what_changed_since_comes_by_sequence,
+    what_changed_since_is_of_one_moment,
+    nodes_compare_and_set,
+    who_holds_a_database_commits_alone,
+    who_holds_a_database_may_let_it_go,
+    work_belongs_to_one_node,
 ];
 
 /// Runs every check, each on new data; says which one fails.

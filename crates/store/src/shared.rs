@@ -1,0 +1,72 @@
+//! What a store adds that several nodes write to at the same time (architecture.md §4).
+//!
+//! Each handle to such a store is a node with an id of its own. Nothing here elects anybody: all nodes are alike, a
+//! commit is a compare-and-set on the database's sequence, and whoever loses reads what changed and runs again.
+
+use boobook_model::{DatabaseId, Sq};
+
+use crate::{Batch, LoadSink, StoreError};
+
+/// How long a node keeps work put off without saying that it lives.
+pub const LEASE_MS: i64 = 60_000;
+
+/// Where things stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Look {
+    /// As [`crate::Store::catalogue_version`].
+    pub catalogue: u64,
+    /// The sequence of each database asked for, in that order; `None` where there is none.
+    pub sequences: Vec<Option<Sq>>,
+}
+
+/// Work put off that a node takes over from one that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The database that holds it.
+    pub database: DatabaseId,
+    /// Its id.
+    pub id: u128,
+    /// What is to be done, as [`Batch::put_off`] gave it.
+    pub body: Vec<u8>,
+}
+
+/// A store as one of its nodes sees it.
+///
+/// Work put off belongs to the node that stored it or took it, for as long as that node lives: its lease ends
+/// [`LEASE_MS`] after the node's last [`Self::take_over`], by the clock of the store, which is one for all.
+pub trait Cluster: Send + Sync {
+    /// Where the catalogue and some databases stand: every commit that was answered before the call is in it. The most
+    /// frequent question of all, one round trip.
+    fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError>;
+
+    /// Says that this node lives, and takes over work, in whatever database, whose node does not. Called every few
+    /// seconds. A bounded number at a time; the rest comes with the next call.
+    fn take_over(&self) -> Result<Vec<Work>, StoreError>;
+
+    /// Leaves this node's work to the others at once. Called when it stops.
+    fn leave(&self) -> Result<(), StoreError>;
+}
+
+/// A database as one of several nodes sees it.
+pub trait SharedDatabase: Send + Sync {
+    /// Streams what changed since a sequence: first the head, whose schema is empty unless it is newer than that, then
+    /// the newest state of every record and tombstone changed since, ascending by sequence. All of it from one
+    /// consistent view. Below [`crate::Head::sq_min`] deletions are missing.
+    fn load_since(&self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError>;
+
+    /// Keeps all other nodes from committing until it is dropped: for who has lost the race for the next sequence
+    /// several times. Waits for those who hold it, for a bounded time ([`StoreError::NotCommitted`]).
+    fn hold(&self) -> Result<Box<dyn Held + '_>, StoreError>;
+
+    /// Whether work put off is still to be done, as of no earlier than this call.
+    fn is_put_off(&self, id: u128) -> Result<bool, StoreError>;
+}
+
+/// A database that no other node can commit to. Dropped without a commit, it leaves everything as it was.
+pub trait Held {
+    /// As [`SharedDatabase::load_since`].
+    fn load_since(&mut self, since: Sq, sink: &mut dyn LoadSink) -> Result<(), StoreError>;
+
+    /// As [`crate::DatabaseStore::commit`]; the others may commit again after it.
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError>;
+}
