@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use boobook_model::{RecordId, Sq, TableId, UserId, Value};
 
-use crate::{Row, Snapshot, StaleWrites, Table, Tx, Writes, meta::Stamp, snapshot::State, tx::Touched};
+use crate::{
+    Row, Snapshot, StaleWrites, Table, Tx, Writes, meta::Stamp, snapshot::State, table::Made, tx::Touched,
+};
 
 /// Tables up to this many rows are left as they are however many are dead.
 const VACUUM_ROWS_MIN: u32 = 4096;
 
 /// The state the one writer of a database works on, ahead of what readers see until it is published.
 pub struct Head {
-    working: Snapshot,
+    pub(crate) working: Snapshot,
 }
 
 /// What [`Head::apply`] did.
@@ -167,7 +169,8 @@ fn apply_one(table: &mut Table, touched: &Touched, stamp: Stamp) -> AppliedChang
     let rid = touched.rid;
     let (row, prev, kind, before) = match touched.row {
         None => {
-            let (row, prev) = table.insert(rid, &touched.values, stamp);
+            let (row, prev) =
+                table.insert(rid, &touched.values, Made { at_ms: stamp.at_ms, by: stamp.by }, stamp);
             (Some(row), prev, ChangeKind::Created, Vec::new())
         }
         Some(row) if touched.is_live => {

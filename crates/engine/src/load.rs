@@ -172,7 +172,8 @@ impl RowWriter<'_> {
     }
 }
 
-fn fits(cell: Cell<'_>, class: StorageClass) -> bool {
+/// Whether a value is of the class a field stores.
+pub(crate) fn fits(cell: Cell<'_>, class: StorageClass) -> bool {
     match cell {
         Cell::Empty => false,
         Cell::Bool(_) => class == StorageClass::Bool,

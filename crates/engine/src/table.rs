@@ -37,6 +37,14 @@ pub struct RecordMeta<'a> {
 /// Values by slot, as the writer hands them over.
 pub(crate) type SlotValues = Vec<(usize, Option<Value>)>;
 
+/// Who made a record, when.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) at_ms: i64,
+    /// A code of the table's users.
+    pub(crate) by: u32,
+}
+
 /// The records of one table at one moment. A clone shares everything until one of the two is written to.
 #[derive(Clone)]
 pub struct Table {
@@ -159,7 +167,13 @@ impl Table {
     }
 
     /// Adds a record that does not exist; answers its row, and the sequence of its deletion if it did once.
-    pub(crate) fn insert(&mut self, rid: RecordId, values: &SlotValues, stamp: Stamp) -> (Row, Sq) {
+    pub(crate) fn insert(
+        &mut self,
+        rid: RecordId,
+        values: &SlotValues,
+        made: Made,
+        stamp: Stamp,
+    ) -> (Row, Sq) {
         let prev = match self.rows.row_of(rid.get(), &self.meta) {
             Some(dead) => {
                 let prev = self.meta.sq(dead);
@@ -172,7 +186,7 @@ impl Table {
             None => self.gone.sq_of(rid.get()).unwrap_or_default(),
         };
         let row = Arc::make_mut(&mut self.rows).push(rid.get(), &self.meta);
-        self.meta.push(rid.get(), stamp.at_ms, stamp.by, stamp);
+        self.meta.push(rid.get(), made.at_ms, made.by, stamp);
         self.log.push(stamp.sq, row);
         for (slot, value) in values {
             self.set(*slot, row, rid, value.as_ref());
@@ -214,7 +228,7 @@ impl Table {
         (self.touch(row, stamp), before)
     }
 
-    fn touch(&mut self, row: Row, stamp: Stamp) -> Sq {
+    pub(crate) fn touch(&mut self, row: Row, stamp: Stamp) -> Sq {
         self.log.outdate();
         self.log.push(stamp.sq, row.0);
         self.meta.touch(row.0, stamp)

@@ -5,6 +5,7 @@
 
 mod apart;
 mod check;
+mod follower;
 mod model;
 mod versions;
 
@@ -71,6 +72,8 @@ enum Step {
     DropIndexes,
     /// Some part of the way from the last time to now.
     Forget(u32),
+    /// Another node takes over what changed.
+    Follow,
 }
 
 fn picks() -> impl Strategy<Value = Picks> {
@@ -124,6 +127,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reload),
         1 => Just(Step::DropIndexes),
         1 => any::<u32>().prop_map(Step::Forget),
+        4 => Just(Step::Follow),
     ]
 }
 
@@ -157,21 +161,31 @@ struct Both {
     model: Model,
     /// As published, to be looked at again at the end.
     kept: Vec<(Arc<Snapshot>, Model)>,
+    /// Of another node.
+    follower: Head,
 }
 
 impl Both {
     fn start() -> Self {
         let model = Model::start();
-        let schema = Arc::clone(&model.schema);
-        let empty = Loader::new(schema, Sq(1), Sq(1), Sq(0), 0, Vec::new()).finish();
-        Self { head: Head::new(Arc::new(empty)), model, kept: Vec::new() }
+        // Each its own: versions of one table share indexes, those of two nodes do not.
+        let empty = || {
+            let schema = Arc::clone(&model.schema);
+            Head::new(Arc::new(Loader::new(schema, Sq(1), Sq(1), Sq(0), 0, Vec::new()).finish()))
+        };
+        Self { head: empty(), follower: empty(), model, kept: Vec::new() }
     }
 
     fn step(&mut self, step: &Step, queries: &[Query]) {
         match step {
             Step::Transaction { reshape, ops, abort, user, now_ms } => {
                 self.transact_asking(reshape.as_ref(), ops, *abort, (*user, *now_ms), queries);
+                // The model empties fields of another class, and gives their records no new sequence.
+                if reshape.is_some() {
+                    follower::follow(&mut self.follower, &self.model);
+                }
             }
+            Step::Follow => follower::follow(&mut self.follower, &self.model),
             Step::Vacuum => {
                 self.head.vacuum_above(0);
             }
@@ -402,6 +416,12 @@ fn check(steps: &[Step], queries: &[Query], since: u32, limit: usize) {
         both.step(step, queries);
         both.check(queries, since, limit);
         both.kept.push((both.head.publish(), both.model.clone()));
+    }
+    follower::follow(&mut both.follower, &both.model);
+    let followed = both.follower.publish();
+    check_changes(&followed, &both.model, u64::from(since) % (both.model.sq + 2), limit);
+    for query in queries {
+        check_query(&followed, &both.model, query);
     }
     for (snapshot, model) in both.kept.iter().step_by(4) {
         check_state(snapshot, model);
