@@ -9,11 +9,12 @@ use std::{
 };
 
 use boobook_files::{Blobs, Thumbnails};
-use boobook_model::{JsonMap, Principal, Role, Schema};
+use boobook_model::{DatabaseId, JsonMap, Principal, Role, Schema, Sq, UserId};
 use boobook_store::Store;
 
 use crate::{
-    AppError, Catalogue, DatabaseState, Host, Limits, Outside, Session, catalogue,
+    AppError, Catalogue, Database, DatabaseState, Host, Limits, Outside, Session, catalogue,
+    cluster::{Looks, Seen},
     files::{COLLECT_EVERY, Files, from_blob},
     limits::CATALOGUE_POLL,
     registry::Registry,
@@ -33,7 +34,10 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) registry: Registry,
-    pool: Arc<WriterPool>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Where the store has other servers too.
+    pub(crate) looks: Option<Arc<Looks>>,
+    pub(crate) pool: Arc<WriterPool>,
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
     pub(crate) files: OnceLock<Files>,
@@ -48,6 +52,14 @@ const LOOK_AGAIN_AFTER_MS: i64 = 20;
 /// Transactions that run apart at a time, at least: most of them only wait for the web.
 const APART_THREADS: usize = 8;
 
+/// Who makes a request, and what was seen of the store when it came.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub principal: Arc<Principal>,
+    seen: Option<(DatabaseId, Seen)>,
+}
+
 /// A team or database as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Named {
@@ -60,25 +72,45 @@ pub struct Named {
 impl App {
     /// Opens the catalogue and starts the writer threads.
     pub fn start(store: Arc<dyn Store>, host: Arc<dyn Host>, limits: Limits) -> Result<Self, AppError> {
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
+        let app = Self::assemble(store, host, limits, threads)?;
+        if let Some(looks) = &app.inner.looks {
+            looks.start().map_err(|e| AppError::Unavailable(format!("a thread cannot start: {e}")))?;
+        }
+        Ok(app)
+    }
+
+    /// `writers`: threads that write; none in a test that does their work itself.
+    pub(crate) fn assemble(
+        store: Arc<dyn Store>,
+        host: Arc<dyn Host>,
+        limits: Limits,
+        writers: usize,
+    ) -> Result<Self, AppError> {
         let catalogue = Arc::new(Catalogue::open(Arc::clone(&store), Arc::clone(&host))?);
         catalogue.drop_unfinished()?;
         let limits = Arc::new(limits);
-        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
+        let threads = writers.max(1);
         let waiting_max = limits.script.waiting_max;
         let no_scripts = |e| AppError::Unavailable(format!("script threads cannot start: {e}"));
         let apart =
-            ScriptThreads::start("apart", APART_THREADS.max(threads), waiting_max).map_err(no_scripts)?;
-        let pool = WriterPool::start(threads, Arc::clone(&host), apart)
+            ScriptThreads::start("apart", (4 * writers).clamp(1, APART_THREADS.max(threads)), waiting_max)
+                .map_err(no_scripts)?;
+        let pool = WriterPool::start(writers, Arc::clone(&host), apart)
             .map_err(|e| AppError::Unavailable(format!("writer threads cannot start: {e}")))?;
         let scripts = ScriptThreads::start("script", threads, waiting_max).map_err(no_scripts)?;
         let passwords = Passwords::new(&*host);
-        let registry = Registry::new(store, Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
+        let looks = store.cluster().is_some().then(|| Looks::new(Arc::clone(&store), Arc::clone(&host)));
+        let registry =
+            Registry::new(Arc::clone(&store), Arc::clone(&host), Arc::clone(&limits), Arc::clone(&pool));
         Ok(Self {
             inner: Arc::new(Inner {
                 catalogue,
                 host,
                 limits,
                 registry,
+                store,
+                looks,
                 pool,
                 scripts,
                 outside: OnceLock::new(),
@@ -135,12 +167,53 @@ impl App {
     }
 
     /// As [`Self::authenticate`], but a key that is not known is looked for in the store first: the command line
-    /// may have made it a moment ago.
-    pub async fn caller(&self, bearer: &[u8]) -> Result<Arc<Principal>, AppError> {
-        match self.authenticate(bearer) {
-            Err(AppError::Unauthorized) if self.look_again().await => self.authenticate(bearer),
-            known => known,
+    /// may have made it a moment ago. `path` names team and database, where the request goes to one. In a cluster, what
+    /// the catalogue and that database have come to by now is seen first.
+    pub async fn caller(&self, bearer: &[u8], path: Option<(&str, &str)>) -> Result<Caller, AppError> {
+        let seen = match &self.inner.looks {
+            Some(looks) => self.look(looks, path).await?,
+            None => None,
+        };
+        let principal = match self.authenticate(bearer) {
+            Err(AppError::Unauthorized) if self.look_again().await => self.authenticate(bearer)?,
+            known => known?,
+        };
+        Ok(Caller { principal, seen })
+    }
+
+    /// Looks where the catalogue stands, and the database that a path names, and reads the catalogue anew if it is not
+    /// the one that is known. Nothing is asked where the database's memory is young enough for a read.
+    async fn look(
+        &self,
+        looks: &Looks,
+        path: Option<(&str, &str)>,
+    ) -> Result<Option<(DatabaseId, Seen)>, AppError> {
+        // Names may be others' in a newer catalogue.
+        for _ in 0..3 {
+            let named = self.named(path);
+            if let Some(database) = named.as_ref().and_then(|id| self.inner.registry.opened(id.as_str()))
+                && self.is_young(&database)
+            {
+                return Ok(None);
+            }
+            let seen = looks.ask(named.clone()).await?;
+            if self.inner.catalogue.view().seq < seen.catalogue {
+                let catalogue = Arc::clone(&self.inner.catalogue);
+                blocking(move || catalogue.refresh()).await?;
+            }
+            if self.named(path) == named {
+                return Ok(named.map(|id| (id, seen)));
+            }
         }
+        Err(AppError::Busy("databases are being renamed; try again".into()))
+    }
+
+    /// The database that a path names, as far as this process knows.
+    fn named(&self, path: Option<(&str, &str)>) -> Option<DatabaseId> {
+        let (team, database) = path?;
+        let view = self.inner.catalogue.view();
+        let entry = view.database(&view.team(team)?.id, database)?;
+        catalogue::database_id(entry).ok()
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -286,8 +359,55 @@ impl App {
         Ok(team.id.clone())
     }
 
-    /// The way into a database: checks that the caller may see it and opens it if need be.
+    /// The way into a database for who makes a request: checks that they may see it and opens it if need be.
+    pub async fn enter(&self, caller: &Caller, team: &str, database: &str) -> Result<Session, AppError> {
+        let session = self.session_at_once(&caller.principal, team, database).await?;
+        let database = &session.database;
+        match (&caller.seen, &self.inner.looks) {
+            (Some((id, seen)), _) if *id == database.id => self.reach(database, seen).await?,
+            (_, Some(looks)) if !self.is_young(database) => {
+                let seen = looks.ask(Some(database.id.clone())).await?;
+                self.reach(database, &seen).await?;
+            }
+            _ => {}
+        }
+        Ok(session)
+    }
+
+    /// As [`Self::enter`], for a caller whose request said nothing of the database when it came.
     pub async fn session(
+        &self,
+        principal: &Arc<Principal>,
+        team: &str,
+        database: &str,
+    ) -> Result<Session, AppError> {
+        let seen = match &self.inner.looks {
+            Some(looks) => self.look(looks, Some((team, database))).await?,
+            None => None,
+        };
+        self.enter(&Caller { principal: Arc::clone(principal), seen }, team, database).await
+    }
+
+    /// Sees to it that a session answers from no earlier state than the client has seen elsewhere.
+    pub async fn reach_at_least(&self, session: &Session, sequence: Sq) -> Result<(), AppError> {
+        if session.snapshot().sq >= sequence {
+            return Ok(());
+        }
+        if let Some(looks) = &self.inner.looks {
+            let seen = looks.ask(Some(session.database.id.clone())).await?;
+            self.reach(&session.database, &seen).await?;
+        }
+        let known = session.snapshot().sq;
+        if known >= sequence {
+            return Ok(());
+        }
+        Err(AppError::Unavailable(format!(
+            "the database stands at {known}, which is before the {sequence} that X-Boobook-Min-Sq asks for: was it \
+             restored from a back-up, or does the number come from another database?"
+        )))
+    }
+
+    async fn session_at_once(
         &self,
         principal: &Arc<Principal>,
         team: &str,
@@ -303,10 +423,15 @@ impl App {
             Some(database) => database,
             None => self.inner.registry.open(&catalogue::database_id(&entry)?).await?,
         };
-        for (id, body) in database.found_put_off() {
-            resume(&self.inner, &database, &principal.user, id, body);
-        }
+        self.take_up_found(&database, &principal.user);
         Ok(Session { app: Arc::clone(&self.inner), database, principal: Arc::clone(principal), role })
+    }
+
+    /// Does the work that was put off and was found when a database was opened.
+    pub(crate) fn take_up_found(&self, database: &Arc<Database>, finder: &UserId) {
+        for (id, body) in database.found_put_off() {
+            resume(&self.inner, database, finder, id, body);
+        }
     }
 
     fn visible_database(
@@ -327,8 +452,12 @@ impl App {
         blocking(move || catalogue.refresh().map(|_| ())).await
     }
 
-    /// What goes on beside requests: catalogue changes by other processes, memory, idle work. Runs until dropped.
+    /// What goes on beside requests: changes by other processes, memory, idle work. Runs until dropped.
     pub async fn run_background(&self) {
+        tokio::join!(self.follow_others(), self.look_after());
+    }
+
+    async fn look_after(&self) {
         let mut round = 0u32;
         loop {
             tokio::time::sleep(CATALOGUE_POLL).await;
@@ -383,6 +512,14 @@ impl App {
     /// Lets the writers finish what waits, and ends them. Blocks; call when no more requests come.
     pub fn stop(&self) {
         self.inner.pool.stop();
+        if let Some(looks) = &self.inner.looks {
+            looks.stop();
+        }
+        if let Some(cluster) = self.inner.store.cluster()
+            && let Err(error) = cluster.leave()
+        {
+            tracing::warn!("work that was put off waits for a minute until another node takes it: {error}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
@@ -15,15 +16,16 @@ use boobook_nx::Library;
 use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, codec};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     AppError, Limits,
     apart::Task,
+    cluster,
     error::from_store,
     script::{CompiledScripts, Memos, Parked},
     transaction::Transaction,
-    writer::WriterPool,
+    writer::{self, WriterPool},
 };
 
 /// An open database. At most one exists per id at a time; it publishes, nobody else does.
@@ -42,11 +44,15 @@ pub struct Database {
     pub(crate) last_commit_ms: AtomicI64,
     pub(crate) has_handles: AtomicBool,
     pub(crate) needs_maintenance: AtomicBool,
+    /// The state is no older than of then (ms since the epoch), where other nodes write too.
+    pub(crate) fresh_at_ms: AtomicI64,
     /// When old deletions were looked for last.
     pub(crate) expiry_looked_at_ms: AtomicI64,
     heap_bytes: AtomicUsize,
     /// Work put off that was found when it was opened, until somebody takes it.
     found_put_off: Mutex<Vec<(u128, Vec<u8>)>>,
+    /// Ids of work that was found, here or among what another node left, so that none is done twice.
+    found: Mutex<FxHashSet<u128>>,
     /// Work put off until a time that is still to come.
     parked: Mutex<Vec<Parked>>,
     /// Work put off that waits until the store takes something again.
@@ -69,7 +75,19 @@ struct Queue {
     scheduled: bool,
     /// Whether the writer is to forget old deletions when nothing waits any more.
     forgetting: bool,
+    /// Where other nodes were seen to have brought the database.
+    following: Sq,
+    /// Who waits until a sequence is published that another node committed.
+    awaiting: Vec<Awaiting>,
 }
+
+struct Awaiting {
+    sequence: Sq,
+    answer: oneshot::Sender<Result<(), AppError>>,
+}
+
+/// How long a request waits for what another node committed.
+const REACH_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Before any time a clock shows, yet not so far back that differences overflow.
 pub(crate) const NEVER_MS: i64 = i64::MIN / 2;
@@ -109,8 +127,10 @@ impl Database {
             last_commit_ms: AtomicI64::new(0),
             has_handles: AtomicBool::new(true),
             needs_maintenance: AtomicBool::new(false),
+            fresh_at_ms: AtomicI64::new(NEVER_MS),
             expiry_looked_at_ms: AtomicI64::new(NEVER_MS),
             heap_bytes: AtomicUsize::new(heap_bytes),
+            found: Mutex::new(found_put_off.iter().map(|(id, _)| *id).collect()),
             found_put_off: Mutex::new(found_put_off),
             parked: Mutex::default(),
             stalled: Mutex::default(),
@@ -144,8 +164,94 @@ impl Database {
         let sq = snapshot.sq;
         self.head.store(snapshot);
         self.published.send_replace(sq);
+        self.answer_awaiting(sq);
         self.needs_maintenance.store(true, Ordering::Relaxed);
         self.has_handles.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers those who wait for a sequence that is published now.
+    fn answer_awaiting(&self, published: Sq) {
+        let mut queue = self.queue.lock();
+        if queue.awaiting.is_empty() {
+            return;
+        }
+        let reached: Vec<_> =
+            queue.awaiting.extract_if(.., |awaiting| awaiting.sequence <= published).collect();
+        drop(queue);
+        for awaiting in reached {
+            // Whoever does not wait any more is not told.
+            let _ = awaiting.answer.send(Ok(()));
+        }
+    }
+
+    /// Waits until a sequence is published that the store was seen at.
+    pub(crate) async fn reach(self: &Arc<Self>, sequence: Sq) -> Result<(), AppError> {
+        if self.snapshot().sq >= sequence {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        let schedule = {
+            let mut queue = self.queue.lock();
+            // A publication answers with the lock held: what it made current is seen here.
+            if self.snapshot().sq >= sequence {
+                return Ok(());
+            }
+            queue.awaiting.push(Awaiting { sequence, answer });
+            !std::mem::replace(&mut queue.scheduled, true)
+        };
+        if schedule {
+            self.pool.schedule(Arc::clone(self));
+        }
+        match tokio::time::timeout(REACH_WAIT, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(AppError::Unavailable("the database is being closed; try again".into())),
+            Err(_) => Err(AppError::Busy(format!(
+                "what other nodes wrote to database {} is not read yet; try again in a moment",
+                self.id
+            ))),
+        }
+    }
+
+    /// Has the writer read what other nodes committed, up to a sequence at least.
+    pub(crate) fn request_catch_up(self: &Arc<Self>, sequence: Sq) {
+        let schedule = {
+            let mut queue = self.queue.lock();
+            queue.following = queue.following.max(sequence);
+            !std::mem::replace(&mut queue.scheduled, true)
+        };
+        if schedule {
+            self.pool.schedule(Arc::clone(self));
+        }
+    }
+
+    /// Called by the writer thread: reads what other nodes committed, if anybody asked for that.
+    pub(crate) fn follow_if_asked(&self) {
+        let awaiting = {
+            let mut queue = self.queue.lock();
+            let known = self.snapshot().sq;
+            let is_asked = std::mem::take(&mut queue.following) > known;
+            // What this node wrote itself meanwhile has been published, and its readers answered.
+            if !is_asked && queue.awaiting.is_empty() {
+                return;
+            }
+            std::mem::take(&mut queue.awaiting)
+        };
+        let caught_up = catch_unwind(AssertUnwindSafe(|| cluster::catch_up(self)));
+        let result = caught_up.unwrap_or_else(|panic| Err(writer::panicked(self, &*panic)));
+        if let Err(error) = &result {
+            tracing::warn!(database = %self.id, "what other nodes wrote could not be read: {error}");
+        }
+        let known = self.snapshot().sq;
+        for Awaiting { sequence, answer } in awaiting {
+            let reached = match &result {
+                Ok(()) if known < sequence => Err(AppError::Unavailable(
+                    "the store has gone back to an earlier state; try again".into(),
+                )),
+                other => other.clone(),
+            };
+            // Whoever does not wait any more is not told.
+            let _ = answer.send(reached);
+        }
     }
 
     pub(crate) fn poison(&self) {
@@ -260,6 +366,11 @@ impl Database {
         std::mem::take(&mut self.found_put_off.lock())
     }
 
+    /// Whether work is seen for the first time that is found among what another node left.
+    pub(crate) fn is_first_found(&self, id: u128) -> bool {
+        self.found.lock().insert(id)
+    }
+
     /// The next group: at most the batch limits, one alone if it is larger than they allow.
     pub(crate) fn take_batch(&self) -> Vec<Task> {
         let mut queue = self.queue.lock();
@@ -300,7 +411,10 @@ impl Database {
     /// Called by the writer thread when a batch is done: whether it must be scheduled again.
     pub(crate) fn finish_batch(&self) -> bool {
         let mut queue = self.queue.lock();
-        queue.scheduled = !queue.waiting.is_empty() || queue.forgetting;
+        queue.scheduled = !queue.waiting.is_empty()
+            || queue.forgetting
+            || !queue.awaiting.is_empty()
+            || queue.following > self.snapshot().sq;
         queue.scheduled
     }
 }

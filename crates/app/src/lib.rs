@@ -27,6 +27,7 @@ mod access;
 mod apart;
 mod app;
 mod catalogue;
+mod cluster;
 mod database;
 mod error;
 mod files;
@@ -46,7 +47,7 @@ mod view;
 mod writer;
 
 pub use access::TableAccess;
-pub use app::{App, Named};
+pub use app::{App, Caller, Named};
 pub use boobook_nx::{Form, Language, Locale, Value as NxValue};
 pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, ShareChange, ShareEntry, ShareTarget,

@@ -38,6 +38,9 @@ pub struct Limits {
     pub files_grace_s: u64,
     /// Most rows of a view that is evaluated.
     pub view_rows_max: usize,
+    /// How old what a read answers may be where several nodes share a store, in ms. 0: every answer is of no earlier than
+    /// its request.
+    pub read_staleness_ms: u64,
     /// Scripts: `/query`, formulas.
     pub script: crate::ScriptLimits,
 }
@@ -61,6 +64,7 @@ impl Default for Limits {
             file_bytes_max: 10 << 30,
             files_grace_s: 60 * 60,
             view_rows_max: 200_000,
+            read_staleness_ms: 0,
             script: crate::ScriptLimits::default(),
         }
     }

@@ -16,13 +16,14 @@ use std::{
 
 use boobook_engine::{ChangeKind, Head, Writes};
 use boobook_model::{RecordId, TableId};
-use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, StoreError, codec};
+use boobook_store::{Batch, Held, HistoryKind, HistoryRow, Idempotency, Record, StoreError, codec};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
 use crate::{
     AppError, Database, Host,
     apart::{self, Task, Turn},
+    cluster,
     error::from_store,
     forget,
     limits::IDEMPOTENCY_MS,
@@ -59,7 +60,7 @@ impl WriterPool {
     ) -> std::io::Result<Arc<Self>> {
         let shared = Arc::new(Shared { ready: Mutex::default(), wake: Condvar::new(), host, apart });
         let pool = Arc::new(Self { shared: Arc::clone(&shared), threads: Mutex::default() });
-        for n in 0..threads.max(1) {
+        for n in 0..threads {
             let shared = Arc::clone(&shared);
             let handle = thread::Builder::new()
                 .name(format!("writer-{n}"))
@@ -74,6 +75,15 @@ impl WriterPool {
     pub(crate) fn schedule(&self, database: Arc<Database>) {
         self.shared.ready.lock().databases.push_back(database);
         self.shared.wake.notify_one();
+    }
+
+    /// Does what a thread would do next; whether there was anything.
+    #[cfg(test)]
+    pub(crate) fn step(&self) -> bool {
+        let next = self.shared.ready.lock().databases.pop_front();
+        let Some(database) = next else { return false };
+        turn(&database, &self.shared, &mut Vec::new());
+        true
     }
 
     /// Lets the threads finish what waits, and ends them. What runs apart comes back first; what waits to do so is told
@@ -108,14 +118,20 @@ fn serve(shared: &Shared) {
                 shared.wake.wait(&mut ready);
             }
         };
-        write_batch(&database, shared, &mut spare);
-        if database.takes_forgetting() {
-            forget::old_deletions(&database, &*shared.host);
-        }
-        if database.finish_batch() {
-            shared.ready.lock().databases.push_back(database);
-            shared.wake.notify_one();
-        }
+        turn(&database, shared, &mut spare);
+    }
+}
+
+/// A thread's turn with a database.
+fn turn(database: &Arc<Database>, shared: &Shared, spare: &mut Vec<u8>) {
+    database.follow_if_asked();
+    write_batch(database, shared, spare);
+    if database.takes_forgetting() {
+        forget::old_deletions(database, &*shared.host);
+    }
+    if database.finish_batch() {
+        shared.ready.lock().databases.push_back(Arc::clone(database));
+        shared.wake.notify_one();
     }
 }
 
@@ -170,39 +186,59 @@ pub(crate) fn panicked(database: &Database, panic: &(dyn Any + Send)) -> AppErro
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic");
-    tracing::error!(database = %database.id, "a transaction panicked: {text}");
+    tracing::error!(database = %database.id, "the writer panicked: {text}");
     AppError::Internal(text.to_owned())
 }
 
-/// Runs and commits a batch. `Err`: nothing of it is stored.
+/// How often a batch may lose the next sequence to other nodes before they wait for it. Few in unit tests, where nodes
+/// are stepped and none loses twice.
+const LOSSES_MAX: u32 = if cfg!(test) { 1 } else { 3 };
+
+/// Runs and commits a batch, again where another node was faster. `Err`: nothing of it is stored.
 fn attempt(
     database: &Arc<Database>,
     host: &dyn Host,
     tasks: &mut [Task],
     spare: &mut Vec<u8>,
 ) -> Result<Vec<Outcome>, AppError> {
-    let bytes = std::mem::take(spare);
-    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, tasks, bytes)));
-    let Prepared { head, mut batch, outcomes, follow_ups, parked } = match prepared {
-        Ok(prepared) => prepared?,
-        Err(panic) => return Err(panicked(database, &*panic)),
-    };
-    if batch.seq == batch.base {
+    let mut losses = 0;
+    loop {
+        let held = if losses < LOSSES_MAX { None } else { hold(database)? };
+        let bytes = std::mem::take(spare);
+        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, tasks, bytes)));
+        let Prepared { head, mut batch, outcomes, follow_ups, parked } = match prepared {
+            Ok(prepared) => prepared?,
+            Err(panic) => return Err(panicked(database, &*panic)),
+        };
+        if batch.seq == batch.base {
+            return Ok(outcomes);
+        }
+        let committed = commit(database, &batch, held);
+        if batch.bytes.capacity() <= SPARE_BYTES_MAX {
+            *spare = std::mem::take(&mut batch.bytes);
+            spare.clear();
+        }
+        if committed? == Committed::Lost {
+            losses += 1;
+            cluster::catch_up(database)?;
+            continue;
+        }
+        database.last_commit_ms.store(batch.clock_ms, std::sync::atomic::Ordering::Relaxed);
+        database.publish(head.publish());
+        database.park(parked);
+        for work in follow_ups.into_iter().chain(database.stalled()) {
+            database.submit_own(work);
+        }
         return Ok(outcomes);
     }
-    let committed = commit(database, &batch);
-    if batch.bytes.capacity() <= SPARE_BYTES_MAX {
-        *spare = std::mem::take(&mut batch.bytes);
-        spare.clear();
-    }
-    committed?;
-    database.last_commit_ms.store(batch.clock_ms, std::sync::atomic::Ordering::Relaxed);
-    database.publish(head.publish());
-    database.park(parked);
-    for work in follow_ups.into_iter().chain(database.stalled()) {
-        database.submit_own(work);
-    }
-    Ok(outcomes)
+}
+
+/// Keeps other nodes from committing, and catches up with them.
+fn hold(database: &Database) -> Result<Option<Box<dyn Held + '_>>, AppError> {
+    let Some(shared) = database.store().shared() else { return Ok(None) };
+    let mut held = shared.hold().map_err(from_store)?;
+    cluster::catch_up_from(database, &mut |since, sink| held.load_since(since, sink))?;
+    Ok(Some(held))
 }
 
 fn prepare(
@@ -235,6 +271,11 @@ fn run_one(
     now_ms: i64,
 ) -> Result<Outcome, AppError> {
     let transaction = &mut *task.transaction;
+    if let Some(work) = transaction.done()
+        && is_done_elsewhere(database, batch, work)?
+    {
+        return Ok(Outcome::Ends(Ok(())));
+    }
     let remembered_key = match transaction.idempotency() {
         Some((key, request_hash)) => {
             let earlier = match batch.remembered(key) {
@@ -280,6 +321,13 @@ fn run_one(
     Ok(Outcome::Ends(Ok(())))
 }
 
+/// Whether work that was put off is done already: another node may have taken it over from this one. If it is not by
+/// now, whoever does it meanwhile is faster, and this is asked again.
+fn is_done_elsewhere(database: &Database, batch: &BatchBuilder, work: u128) -> Result<bool, AppError> {
+    let Some(shared) = database.store().shared() else { return Ok(false) };
+    Ok(batch.batch.done.contains(&work) || !shared.is_put_off(work).map_err(from_store)?)
+}
+
 /// Runs a transaction on the working state; `Err` where it came to no writes.
 fn run_here(
     head: &Head,
@@ -306,36 +354,70 @@ fn random_tx_id(host: &dyn Host) -> u128 {
     u128::from_le_bytes(bytes)
 }
 
-/// Commits, and finds out what happened where the store cannot say.
-fn commit(database: &Database, batch: &Batch) -> Result<(), AppError> {
-    match database.store().commit(batch) {
-        Ok(()) => Ok(()),
-        Err(StoreError::Unknown(reason)) => {
-            tracing::warn!(database = %database.id, "outcome of a commit unknown ({reason}); asking the store");
-            for wait_ms in [0u64, 10, 50, 200, 1000] {
-                thread::sleep(Duration::from_millis(wait_ms));
-                match database.store().is_committed(batch.tx_id) {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {
-                        return Err(AppError::Unavailable(format!(
-                            "nothing was stored: {reason}; try again later"
-                        )));
-                    }
-                    Err(error) => {
-                        tracing::warn!(database = %database.id, "the store does not answer: {error}");
-                    }
-                }
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Committed {
+    /// It is stored.
+    Yes,
+    /// Nothing of it is, as another node was faster.
+    Lost,
+}
+
+/// How often a batch is sent again of which nobody knew whether it was stored.
+const DOUBTS_MAX: u32 = 3;
+
+/// Commits, and finds out what happened where the store cannot say. A batch that is not there is sent again as it is:
+/// from the same base the store takes it once, even if the first one lands late.
+fn commit(
+    database: &Database,
+    batch: &Batch,
+    held: Option<Box<dyn Held + '_>>,
+) -> Result<Committed, AppError> {
+    let mut outcome = match held {
+        Some(held) => held.commit(batch),
+        None => database.store().commit(batch),
+    };
+    let mut doubts = 0;
+    loop {
+        let reason = match outcome {
+            Ok(()) => return Ok(Committed::Yes),
+            Err(StoreError::Conflict) if doubts > 0 && is_committed(database, batch)? => {
+                return Ok(Committed::Yes);
             }
-            // Only opening it anew can tell what the store holds.
-            database.poison();
-            Err(from_store(StoreError::Unknown(reason)))
+            Err(StoreError::Conflict) if database.store().shared().is_some() => return Ok(Committed::Lost),
+            Err(StoreError::Conflict) => {
+                database.poison();
+                return Err(from_store(StoreError::Conflict));
+            }
+            Err(StoreError::Unknown(reason)) => reason,
+            // The first one may land yet.
+            Err(StoreError::NotCommitted(reason)) if doubts > 0 => reason,
+            Err(error) => return Err(from_store(error)),
+        };
+        tracing::warn!(database = %database.id, "outcome of a commit unknown ({reason}); asking the store");
+        if is_committed(database, batch)? {
+            return Ok(Committed::Yes);
         }
-        Err(StoreError::Conflict) => {
+        if doubts == DOUBTS_MAX {
             database.poison();
-            Err(from_store(StoreError::Conflict))
+            return Err(from_store(StoreError::Unknown(reason)));
         }
-        Err(error) => Err(from_store(error)),
+        doubts += 1;
+        outcome = database.store().commit(batch);
     }
+}
+
+/// Whether the store has a batch. Where it does not answer, only opening the database anew can tell what it holds.
+fn is_committed(database: &Database, batch: &Batch) -> Result<bool, AppError> {
+    for wait_ms in [0u64, 10, 50, 200, 1000] {
+        thread::sleep(Duration::from_millis(wait_ms));
+        match database.store().is_committed(batch.tx_id) {
+            Ok(known) => return Ok(known),
+            Err(error) => tracing::warn!(database = %database.id, "the store does not answer: {error}"),
+        }
+    }
+    database.poison();
+    Err(from_store(StoreError::Unknown("the store does not answer".into())))
 }
 
 /// Collects what a batch changes; a record touched by several transactions is stored once, in its last state.

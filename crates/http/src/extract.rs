@@ -19,16 +19,46 @@ use crate::{
 };
 
 /// The authenticated caller (`Authorization: Bearer …`, rest-api.md §1).
-pub(crate) struct Caller(pub(crate) Arc<Principal>);
+pub(crate) struct Caller {
+    who: boobook_app::Caller,
+    /// `X-Boobook-Min-Sq`: the state to answer from is no earlier.
+    at_least: Option<Sq>,
+}
+
+impl Caller {
+    pub(crate) fn principal(&self) -> &Arc<Principal> {
+        &self.who.principal
+    }
+}
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> ApiResult<Self> {
-        let header = parts.headers.get(http::header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
-        let key = header.and_then(bearer).ok_or(AppError::Unauthorized)?;
-        Ok(Self(api.app.caller(key).await?))
+        let authorization = parts.headers.get(http::header::AUTHORIZATION);
+        let key =
+            authorization.map(http::HeaderValue::as_bytes).and_then(bearer).ok_or(AppError::Unauthorized)?;
+        let who = api.app.caller(key, team_and_database(parts.uri.path())).await?;
+        let at_least = match header(&parts.headers, MIN_SQ_HEADER)? {
+            Some(text) => Some(text.trim().parse().map(Sq).map_err(|_| {
+                let message = format!("expected a sequence number as X-Boobook-Sq gave it, got {text:?}");
+                ApiError::parameter("X-Boobook-Min-Sq", message)
+            })?),
+            None => None,
+        };
+        Ok(Self { who, at_least })
     }
+}
+
+/// The state an answer is made from is no earlier than this sequence: what a client saw on another node.
+const MIN_SQ_HEADER: &str = "x-boobook-min-sq";
+
+/// What a path names with `/teams/T/databases/D`, where that needs no decoding: it only serves to ask for it early.
+fn team_and_database(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/v1/teams/")?;
+    let (team, rest) = rest.split_once('/')?;
+    let database = rest.strip_prefix("databases/")?.split('/').next()?;
+    (!database.is_empty()).then_some((team, database))
 }
 
 /// The key of `Bearer <key>`; the scheme's case does not matter.
@@ -121,7 +151,11 @@ impl FromRequest<Api> for Body {
 
 /// The way into the database a path names.
 pub(crate) async fn session(api: &Api, caller: &Caller, team: &str, database: &str) -> ApiResult<Session> {
-    Ok(api.app.session(&caller.0, team, database).await?)
+    let session = api.app.enter(&caller.who, team, database).await?;
+    if let Some(sequence) = caller.at_least {
+        api.app.reach_at_least(&session, sequence).await?;
+    }
+    Ok(session)
 }
 
 /// A header's text, where it is there.
@@ -149,6 +183,16 @@ pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<Sq>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_into_databases() {
+        let both = Some(("t1", "d1"));
+        assert_eq!(team_and_database("/v1/teams/t1/databases/d1"), both);
+        assert_eq!(team_and_database("/v1/teams/t1/databases/d1/schema/tables/A"), both);
+        for other in ["/v1/teams/t1/databases", "/v1/teams/t1/databases/", "/v1/teams", "/share/x", ""] {
+            assert_eq!(team_and_database(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn bearer_keys() {

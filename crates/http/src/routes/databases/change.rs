@@ -28,6 +28,6 @@ pub(crate) async fn change_database(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let id = session(&api, &caller, &team, &database).await?.database_id().to_string();
-    let settings = api.app.change_settings(&caller.0, &team, &id, object(&body)?).await?;
+    let settings = api.app.change_settings(caller.principal(), &team, &id, object(&body)?).await?;
     to_json(&json!({ "id": id, "name": settings.get("name") }))
 }

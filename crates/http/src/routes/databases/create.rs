@@ -39,5 +39,5 @@ pub(crate) async fn create_database(
     if let (Some(schema), Form::Human) = (&mut schema, super::form(&query.parse()?)?) {
         keep_scripts(schema, Form::Human);
     }
-    to_json(&api.app.create_database(&caller.0, &team, &name, schema).await?)
+    to_json(&api.app.create_database(caller.principal(), &team, &name, schema).await?)
 }

@@ -16,6 +16,6 @@ pub(crate) async fn delete_database(
     caller: Caller,
     Path((team, database)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    api.app.delete_database(&caller.0, &team, &database).await?;
+    api.app.delete_database(caller.principal(), &team, &database).await?;
     Ok(json("{}"))
 }

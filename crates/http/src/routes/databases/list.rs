@@ -16,5 +16,5 @@ pub(crate) async fn list_databases(
     caller: Caller,
     Path(team): Path<String>,
 ) -> ApiResult<Response> {
-    to_json(&api.app.databases(&caller.0, &team)?)
+    to_json(&api.app.databases(caller.principal(), &team)?)
 }

@@ -24,5 +24,5 @@ pub(crate) async fn update_settings(
     Path((team, database)): Path<(String, String)>,
     Body(body): Body,
 ) -> ApiResult<Response> {
-    to_json(&api.app.change_settings(&caller.0, &team, &database, object(&body)?).await?)
+    to_json(&api.app.change_settings(caller.principal(), &team, &database, object(&body)?).await?)
 }

@@ -24,5 +24,5 @@ pub(crate) async fn change_team(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let body = object(&body)?;
-    to_json(&api.app.rename_team(&caller.0, &team, string(&body, "name")?).await?)
+    to_json(&api.app.rename_team(caller.principal(), &team, string(&body, "name")?).await?)
 }

@@ -21,5 +21,5 @@ pub(crate) async fn create_team(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let body = object(&body)?;
-    to_json(&api.app.create_team(&caller.0, string(&body, "name")?).await?)
+    to_json(&api.app.create_team(caller.principal(), string(&body, "name")?).await?)
 }

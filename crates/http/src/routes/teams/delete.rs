@@ -17,6 +17,6 @@ pub(crate) async fn delete_team(
     caller: Caller,
     Path(team): Path<String>,
 ) -> ApiResult<Response> {
-    api.app.delete_team(&caller.0, &team).await?;
+    api.app.delete_team(caller.principal(), &team).await?;
     Ok(json("{}"))
 }

@@ -16,5 +16,5 @@ pub(crate) async fn get_team(
     caller: Caller,
     Path(team): Path<String>,
 ) -> ApiResult<Response> {
-    to_json(&api.app.team(&caller.0, &team)?)
+    to_json(&api.app.team(caller.principal(), &team)?)
 }

@@ -8,5 +8,5 @@ use crate::{error::ApiResult, extract::Caller, openapi::Named, router::Api, rout
 #[utoipa::path(get, path = "/v1/teams", tag = "Teams",
     responses((status = 200, description = "Teams, not paged", body = [Named])))]
 pub(crate) async fn list_teams(State(api): State<Api>, caller: Caller) -> ApiResult<Response> {
-    to_json(&api.app.teams(&caller.0))
+    to_json(&api.app.teams(caller.principal()))
 }

@@ -1,0 +1,118 @@
+//! Where things stand, asked for many at a time.
+//!
+//! A request that arrives waits for the *next* look, as one that is on its way may have been answered from before its
+//! arrival. There is one on its way at most, for all requests: however many come, the store is asked once a round trip.
+
+use std::{sync::Arc, thread};
+
+use boobook_model::{DatabaseId, Sq};
+use boobook_store::{Look, Store};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use crate::{AppError, Host, error::from_store};
+
+/// Requests that wait for a look; more are told to come back.
+const WAITING_MAX: usize = 20_000;
+
+/// What was seen of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The catalogue's version.
+    pub(crate) catalogue: u64,
+    /// Where the database stands that was asked for; `None` if none was, or there is none.
+    pub(crate) sequence: Option<Sq>,
+    /// No later than what was seen (ms since the epoch).
+    pub(crate) asked_at_ms: i64,
+}
+
+/// Asks the store on behalf of all requests.
+pub(crate) struct Looks {
+    store: Arc<dyn Store>,
+    host: Arc<dyn Host>,
+    asked: Mutex<Asked>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Asked {
+    waiting: Vec<Asking>,
+    stopping: bool,
+}
+
+struct Asking {
+    database: Option<DatabaseId>,
+    answer: oneshot::Sender<Result<Seen, AppError>>,
+}
+
+impl Looks {
+    pub(crate) fn new(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Arc<Self> {
+        Arc::new(Self { store, host, asked: Mutex::default(), wake: Condvar::new() })
+    }
+
+    /// Starts the thread that asks.
+    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<()> {
+        let looks = Arc::clone(self);
+        thread::Builder::new().name("looks".into()).spawn(move || {
+            loop {
+                {
+                    let mut asked = looks.asked.lock();
+                    while asked.waiting.is_empty() {
+                        if asked.stopping {
+                            return;
+                        }
+                        looks.wake.wait(&mut asked);
+                    }
+                }
+                looks.step();
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Ends the thread when nobody waits any more.
+    pub(crate) fn stop(&self) {
+        self.asked.lock().stopping = true;
+        self.wake.notify_all();
+    }
+
+    /// Where the catalogue and a database stand, as of no earlier than this call.
+    pub(crate) async fn ask(&self, database: Option<DatabaseId>) -> Result<Seen, AppError> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut asked = self.asked.lock();
+            if asked.waiting.len() >= WAITING_MAX {
+                return Err(AppError::Busy("too many requests wait for the store; try again".into()));
+            }
+            asked.waiting.push(Asking { database, answer });
+        }
+        self.wake.notify_one();
+        answered.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
+    }
+
+    /// One look for all who wait; whether anybody did.
+    pub(crate) fn step(&self) -> bool {
+        let waiting = std::mem::take(&mut self.asked.lock().waiting);
+        if waiting.is_empty() {
+            return false;
+        }
+        let mut ids: Vec<DatabaseId> = waiting.iter().filter_map(|one| one.database.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let asked_at_ms = self.host.now_ms();
+        let look = match self.store.cluster() {
+            Some(cluster) => cluster.look(&ids).map_err(from_store),
+            None => Err(AppError::Internal("a look at a store that is not shared".into())),
+        };
+        for Asking { database, answer } in waiting {
+            let seen = |look: &Look| {
+                let at = database.and_then(|id| ids.binary_search(&id).ok());
+                let sequence = at.and_then(|at| look.sequences.get(at).copied().flatten());
+                Seen { catalogue: look.catalogue, sequence, asked_at_ms }
+            };
+            // Whoever does not wait any more is not told.
+            let _ = answer.send(look.as_ref().map(seen).map_err(AppError::clone));
+        }
+        true
+    }
+}
