@@ -1,0 +1,7 @@
+//! The store on real servers. Without PostgreSQL they are skipped, with a printed reason.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod conformance;
+mod crash;
+mod data;
+mod limits;
