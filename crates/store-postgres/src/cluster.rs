@@ -178,7 +178,7 @@ impl Held for PostgresHeld<'_> {
         assert!(batch.seq > batch.base, "a batch moves its database on");
         let place = self.pool.place();
         Plan::new(self.db, batch, self.node)
-            .commit_open(&mut self.connection, self.db, place)
+            .commit_in(&mut self.connection, None, self.db, place)
             .map_err(|e| e.into_store_error(place, During::Writing))
     }
 }

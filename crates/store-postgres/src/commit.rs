@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use boobook_model::DatabaseId;
 use boobook_store::{Batch, HistoryRow, Idempotency, Record, StoreError};
+use futures_util::future::{try_join, try_join3};
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::cluster::Node;
@@ -110,49 +112,77 @@ impl<'a> Plan<'a> {
         Self { first, rest }
     }
 
-    /// Commits it, in as few round trips as it takes.
+    /// Commits it, in one round trip if one statement is all.
     pub(crate) fn commit(
         &self,
         connection: &mut Connection,
         db: &DatabaseId,
         place: &str,
     ) -> Result<(), Trouble> {
-        if self.rest.is_empty() {
-            let params = self.first.params();
-            let query = connection.query(&self.first.text, &params)?;
-            let rows = connection.wait(async |client| query.rows(client, &params).await);
-            return outcome(&rows.map_err(|e| e.after_commit_was_sent(place))?, db);
+        if !self.rest.is_empty() {
+            return self.commit_in(connection, Some(sql::BEGIN), db, place);
         }
-        connection.set_open(true);
-        connection.simple(sql::BEGIN)?;
-        self.commit_open(connection, db, place)
+        let params = self.first.params();
+        let query = connection.query(&self.first.text, &params)?;
+        let rows = connection.wait(async |client| query.rows(client, &params).await);
+        outcome(&rows.map_err(|e| e.after_commit_was_sent(place))?, db)
     }
 
-    /// Commits it as the end of a transaction that is open.
-    pub(crate) fn commit_open(
+    /// Commits it as a transaction, or as the end of one that is open. Before COMMIT is sent an error is just one;
+    /// after that it leaves the outcome open, unless it says itself that the transaction failed.
+    pub(crate) fn commit_in(
         &self,
         connection: &mut Connection,
+        begin: Option<&str>,
         db: &DatabaseId,
         place: &str,
     ) -> Result<(), Trouble> {
-        match self.write(connection, db) {
-            Ok(()) => {}
-            Err(trouble) => {
-                connection.roll_back();
-                return Err(trouble);
-            }
+        let done = self.write(connection, begin, db, place);
+        match done {
+            Ok(()) => connection.set_open(false),
+            // After a failure COMMIT rolled back; to do so twice does no harm.
+            Err(_) => connection.end_open(),
         }
-        let committed = connection.simple(sql::COMMIT);
-        connection.set_open(committed.is_err());
-        committed.map_err(|e| e.after_commit_was_sent(place))
+        done
     }
 
-    fn write(&self, connection: &mut Connection, db: &DatabaseId) -> Result<(), Trouble> {
-        outcome(&connection.rows(&self.first.text, &self.first.params())?, db)?;
-        for built in &self.rest {
-            connection.execute(&built.text, &built.params())?;
+    fn write(
+        &self,
+        connection: &mut Connection,
+        begin: Option<&str>,
+        db: &DatabaseId,
+        place: &str,
+    ) -> Result<(), Trouble> {
+        let params = self.first.params();
+        let first = connection.query(&self.first.text, &params)?;
+        let rest = self.rest.iter().map(|built| connection.query(&built.text, &built.params()));
+        let rest = rest.collect::<Result<Vec<_>, _>>()?;
+        connection.set_open(true);
+        let begin = async |client: &Client| match begin {
+            Some(begin) => client.batch_execute(begin).await,
+            None => Ok(()),
+        };
+        let mut rest: Vec<_> = self.rest.iter().zip(rest).collect();
+        let Some((built, query)) = rest.pop() else {
+            // Where the database stands elsewhere nothing was written, and nothing is what is committed.
+            let rows = connection.wait(async |client| {
+                let commit = client.batch_execute(sql::COMMIT);
+                try_join3(begin(client), first.rows(client, &params), commit).await
+            });
+            return outcome(&rows.map_err(|e| e.after_commit_was_sent(place))?.1, db);
+        };
+        let rows =
+            connection.wait(async |client| try_join(begin(client), first.rows(client, &params)).await)?.1;
+        outcome(&rows, db)?;
+        for (built, query) in rest {
+            let params = built.params();
+            connection.wait(async |client| query.touched(client, &params).await)?;
         }
-        Ok(())
+        let params = built.params();
+        let done = connection.wait(async |client| {
+            try_join(query.touched(client, &params), client.batch_execute(sql::COMMIT)).await
+        });
+        done.map(drop).map_err(|e| e.after_commit_was_sent(place))
     }
 }
 

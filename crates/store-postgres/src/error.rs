@@ -80,7 +80,11 @@ impl Trouble {
     pub(crate) fn is_transient(&self) -> bool {
         match (self, self.db()) {
             (Self::Final(_), _) => false,
-            (_, Some(db)) => TRANSIENT.contains(db.code()) || self.is_ambiguous(),
+            (_, Some(db)) => {
+                // A refusal to let us in is as final as it gets, though the connection ends with it.
+                let refused = ["28", "3D", "42"].iter().any(|class| db.code().code().starts_with(class));
+                TRANSIENT.contains(db.code()) || (self.is_ambiguous() && !refused)
+            }
             // Whoever was silent for the whole of a time-out is not asked again by the same caller.
             (Self::Silent, None) => false,
             (Self::Postgres(error), None) => !is_timeout(error),

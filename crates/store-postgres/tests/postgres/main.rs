@@ -4,4 +4,6 @@
 mod conformance;
 mod crash;
 mod data;
+mod encrypted;
 mod limits;
+mod random;
