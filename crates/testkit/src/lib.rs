@@ -26,6 +26,8 @@
 
 mod http;
 pub mod pattern;
+#[cfg(unix)]
+mod postgres;
 mod server;
 pub mod transcript;
 
@@ -35,6 +37,8 @@ use std::{
 };
 
 pub use http::{BodyReader, Client, Head, Response, percent_encode};
+#[cfg(unix)]
+pub use postgres::{Bouncer, Postgres};
 pub use server::{Installation, Server};
 
 /// A folder under the tools' cache (`ninoxjs`, `ninox-py`, `data`), as `cargo xtask test` fills it.
@@ -49,13 +53,18 @@ pub fn client_dir(folder: &str, requirement: &str) -> Option<PathBuf> {
     });
     let dir = base.map(|base| base.join(folder)).filter(|dir| dir.join(".installed").is_file());
     if dir.is_none() {
-        let required = env::var("BOOBOOK_REQUIRE").unwrap_or_default();
-        let ci = env::var_os("CI").is_some_and(|ci| !ci.is_empty());
         assert!(
-            !ci && !required.split(',').any(|name| name == requirement),
+            !is_required(requirement),
             "{folder} is required but not installed; `cargo xtask test` installs it"
         );
         eprintln!("skipped: {folder} is not installed; `cargo xtask test` installs it");
     }
     dir
+}
+
+/// Whether the tests were told that something must be there: `BOOBOOK_REQUIRE` names it, or `CI` is set.
+pub fn is_required(requirement: &str) -> bool {
+    let required = env::var("BOOBOOK_REQUIRE").unwrap_or_default();
+    let ci = env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+    ci || required.split(',').any(|name| name == requirement)
 }

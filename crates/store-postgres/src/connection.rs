@@ -1,0 +1,233 @@
+//! One connection, and the small runtime that drives it.
+//!
+//! Each connection has a runtime of its own, of the thread that uses it just now: whoever waits for an answer reads the
+//! socket himself. With a shared runtime every statement costs two changes of threads, which is as much as the server
+//! needs for a small commit (docs/design/010-postgres.md). In return an idle connection is driven by nobody:
+//! [`Connection::is_alive`] looks after it before it is used again.
+
+use std::collections::HashMap;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use boobook_store::StoreError;
+use futures_util::stream::Fuse;
+use futures_util::{FutureExt as _, TryStreamExt as _};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::Trouble;
+use crate::options::Options;
+use crate::sql::{self, qualified};
+
+/// How long a server may take to answer a cancel request, and the cancelled statement after it.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
+/// Rows taken from a stream at a time.
+const CHUNK_ROWS: usize = 512;
+
+/// A parameter and its type. The types are told, not asked: without prepared statements there is nobody to ask.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// How to connect.
+pub(crate) struct Connector {
+    pub(crate) options: Options,
+    pub(crate) tls: MakeRustlsConnect,
+}
+
+/// A connection, used by one thread at a time.
+pub(crate) struct Connection {
+    connector: Arc<Connector>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    client: Client,
+    prepared: HashMap<String, Statement>,
+    /// It must not be used again.
+    spoilt: bool,
+    /// A transaction is open.
+    open: bool,
+}
+
+/// An answer that is read bit by bit.
+pub(crate) type Rows = Pin<Box<Fuse<RowStream>>>;
+
+/// A statement that is ready to be sent.
+#[derive(Clone)]
+pub(crate) enum Query {
+    /// Prepared under a name.
+    Prepared(Statement),
+    /// To be prepared without a name, in the same round trip.
+    Unnamed(String),
+}
+
+impl Query {
+    /// Sends it; the answer is a stream of rows. Statements sent before the answers of earlier ones are awaited share
+    /// their round trip, in the order of their first poll.
+    pub(crate) async fn send(&self, client: &Client, params: &[Param<'_>]) -> Result<RowStream, Error> {
+        match self {
+            Self::Prepared(statement) => {
+                client.query_raw(statement, params.iter().map(|(value, _)| *value)).await
+            }
+            Self::Unnamed(sql) => {
+                client.query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone()))).await
+            }
+        }
+    }
+
+    /// Sends it and takes all rows.
+    pub(crate) async fn rows(&self, client: &Client, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        self.send(client, params).await?.try_collect().await
+    }
+
+    /// Sends it and tells how many rows it touched.
+    pub(crate) async fn touched(&self, client: &Client, params: &[Param<'_>]) -> Result<u64, Error> {
+        let mut stream = pin!(self.send(client, params).await?);
+        while stream.as_mut().try_next().await?.is_some() {}
+        Ok(stream.rows_affected().unwrap_or(0))
+    }
+}
+
+impl Connection {
+    /// Connects, trying the hosts in order.
+    pub(crate) fn open(connector: &Arc<Connector>) -> Result<Self, Trouble> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(|e| {
+            let text = format!("a runtime for a connection cannot be made: {e}");
+            Trouble::Final(StoreError::Failed(text))
+        })?;
+        let config = &connector.options.config;
+        let (client, connection) =
+            runtime.block_on(config.connect(connector.tls.clone())).map_err(Trouble::Postgres)?;
+        // Its errors come to whoever waits for an answer.
+        drop(runtime.spawn(connection.map(drop)));
+        Ok(Self {
+            connector: connector.clone(),
+            runtime: Some(runtime),
+            client,
+            prepared: HashMap::new(),
+            spoilt: false,
+            open: false,
+        })
+    }
+
+    /// Looks whether the server has closed it meanwhile.
+    pub(crate) fn is_alive(&self) -> bool {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(async {
+                // The first turn sees what lies in the socket, the second lets the connection act on it.
+                yield_now().await;
+                yield_now().await;
+            });
+        }
+        !self.spoilt && !self.client.is_closed()
+    }
+
+    /// Whether somebody else may use it: nothing went wrong with it, no transaction is open.
+    pub(crate) fn is_reusable(&self) -> bool {
+        !self.spoilt && !self.open
+    }
+
+    /// Says that a transaction is about to begin, or has ended. A connection that is given back in between is closed,
+    /// which rolls back.
+    pub(crate) fn set_open(&mut self, open: bool) {
+        self.open = open;
+    }
+
+    /// Ends the open transaction without effect. Where even that fails, closing the connection will.
+    pub(crate) fn roll_back(&mut self) {
+        self.open = self.simple(sql::ROLLBACK).is_err();
+    }
+
+    /// Waits for an answer of the server, as long as a statement may take; then cancels what it is doing.
+    pub(crate) fn wait<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Trouble> {
+        let Some(runtime) = &self.runtime else { return Err(Trouble::Silent) };
+        let limit = self.connector.options.statement_timeout;
+        let done = runtime.block_on(async {
+            let mut work = pin!(work(&self.client));
+            if let Ok(done) = timeout(limit, work.as_mut()).await {
+                return done.map_err(Trouble::Postgres);
+            }
+            let cancel = self.client.cancel_token();
+            let _ = timeout(CANCEL_GRACE, cancel.cancel_query(self.connector.tls.clone())).await;
+            match timeout(CANCEL_GRACE, work).await {
+                Ok(done) => done.map_err(Trouble::Postgres),
+                Err(_) => Err(Trouble::Silent),
+            }
+        });
+        if let Err(trouble) = &done {
+            self.spoilt |= trouble.spoils_connection();
+        }
+        done
+    }
+
+    /// As [`Self::roll_back`], if one is open.
+    pub(crate) fn end_open(&mut self) {
+        if self.open && !self.spoilt {
+            self.roll_back();
+        }
+    }
+
+    /// Prepares a statement, unless it is already; says nothing to the server where statements are not kept.
+    pub(crate) fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Query, Trouble> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(Query::Prepared(statement.clone()));
+        }
+        let text = qualified(sql, &self.connector.options.schema);
+        if !self.connector.options.prepare {
+            return Ok(Query::Unnamed(text));
+        }
+        let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
+        let statement = self.wait(async |client| client.prepare_typed(&text, &types).await)?;
+        self.prepared.insert(sql.to_owned(), statement.clone());
+        Ok(Query::Prepared(statement))
+    }
+
+    /// Runs a statement and takes its rows.
+    pub(crate) fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Trouble> {
+        let query = self.query(sql, params)?;
+        self.wait(async |client| query.rows(client, params).await)
+    }
+
+    /// Runs a statement; answers how many rows it touched.
+    pub(crate) fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Trouble> {
+        let query = self.query(sql, params)?;
+        self.wait(async |client| query.touched(client, params).await)
+    }
+
+    /// Runs a statement without parameters and without preparing it.
+    pub(crate) fn simple(&mut self, sql: &str) -> Result<(), Trouble> {
+        let text = qualified(sql, &self.connector.options.schema);
+        self.wait(async |client| client.batch_execute(&text).await)
+    }
+
+    /// The next rows of a stream: what has come, at least one; none at its end. The sink is called outside of the
+    /// runtime: it may wait for whatever it likes.
+    pub(crate) fn chunk(&mut self, stream: &mut Rows) -> Result<Vec<Row>, Trouble> {
+        self.wait(async |_| {
+            let mut rows = Vec::with_capacity(CHUNK_ROWS);
+            rows.extend(stream.as_mut().try_next().await?);
+            while !rows.is_empty() && rows.len() < CHUNK_ROWS {
+                match stream.as_mut().try_next().now_or_never() {
+                    Some(Ok(Some(row))) => rows.push(row),
+                    Some(Err(error)) => return Err(error),
+                    Some(Ok(None)) | None => break,
+                }
+            }
+            Ok(rows)
+        })
+    }
+}
+
+impl Drop for Connection {
+    /// Closes the socket without waiting: a connection may be dropped anywhere. The server rolls back what was open.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

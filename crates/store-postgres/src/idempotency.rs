@@ -1,0 +1,49 @@
+//! Answers that are remembered.
+
+use boobook_model::{DatabaseId, RecordId};
+use boobook_store::Idempotency;
+use tokio_postgres::types::Type;
+
+use crate::connection::Connection;
+use crate::error::Trouble;
+use crate::load::{column, corrupt, table_id};
+use crate::sql;
+
+/// Four bytes for each id, 0 for none.
+pub(crate) fn pack(rids: &[Option<RecordId>]) -> Vec<u8> {
+    rids.iter().flat_map(|rid| rid.map_or(0, RecordId::get).to_le_bytes()).collect()
+}
+
+/// The ids again; `None` if it is not what [`pack`] writes.
+fn unpack(bytes: &[u8]) -> Option<Vec<Option<RecordId>>> {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    let rids = chunks.iter().map(|four| match u32::from_le_bytes(*four) {
+        0 => Some(None),
+        n => RecordId::new(u64::from(n)).map(Some),
+    });
+    if rest.is_empty() { rids.collect() } else { None }
+}
+
+/// The answer remembered for a key, if it is young enough.
+pub(crate) fn read(
+    connection: &mut Connection,
+    db: &DatabaseId,
+    key: &[u8],
+    not_before_ms: i64,
+) -> Result<Option<Idempotency>, Trouble> {
+    let params =
+        [(&db.as_str() as _, Type::TEXT), (&key as _, Type::BYTEA), (&not_before_ms as _, Type::INT8)];
+    let rows = connection.rows(sql::IDEMPOTENCY, &params)?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let hash: &[u8] = column(row, 1, db)?;
+    let rids = unpack(column(row, 3, db)?);
+    match (hash.try_into(), rids) {
+        (Ok(request_hash), Some(rids)) => Ok(Some(Idempotency {
+            request_hash,
+            tid: table_id(row, 2, db)?,
+            rids,
+            at_ms: column(row, 0, db)?,
+        })),
+        _ => Err(corrupt(db, &"a remembered answer cannot be read")),
+    }
+}

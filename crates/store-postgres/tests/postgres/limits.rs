@@ -1,0 +1,127 @@
+//! Limits, refusals and what they say.
+
+use boobook_model::Sq;
+use boobook_store::{Batch, Store, StoreError};
+use boobook_store_postgres::PostgresStore;
+use boobook_testkit::Postgres;
+
+use crate::data::{batch, database, load};
+
+/// The error's text, of the expected kind.
+fn text_of(kind: fn(String) -> StoreError, error: StoreError) -> String {
+    let text = error.to_string();
+    let inner = match &error {
+        StoreError::NotCommitted(inner) | StoreError::Failed(inner) | StoreError::Unknown(inner) => {
+            inner.clone()
+        }
+        other => panic!("{other}"),
+    };
+    assert_eq!(kind(inner), error);
+    text
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_cancelled() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    let holder = PostgresStore::open(&url).unwrap();
+    let waiter = PostgresStore::open(&format!("{url}&statement_timeout=1")).unwrap();
+    let (held, waiting) = (database(&holder), database(&waiter));
+    let hold = held.shared().unwrap().hold().unwrap();
+    let commit = text_of(StoreError::NotCommitted, waiting.commit(&batch(1, 1)).unwrap_err());
+    assert!(commit.contains("statement_timeout"), "{commit}");
+    let second = waiting.shared().unwrap().hold().err().unwrap();
+    assert!(text_of(StoreError::NotCommitted, second).contains("statement_timeout"));
+    drop(hold);
+    assert_eq!(waiting.commit(&batch(1, 1)), Ok(()));
+}
+
+#[test]
+fn connections_are_bounded() {
+    let Some(server) = Postgres::shared() else { return };
+    let store = PostgresStore::open(&format!("{}&connections=1&statement_timeout=1", server.url())).unwrap();
+    let database = database(&store);
+    let mut hold = database.shared().unwrap().hold().unwrap();
+    let writing = text_of(StoreError::NotCommitted, database.commit(&batch(1, 1)).unwrap_err());
+    assert!(
+        writing.contains("all 1 connections were busy") && writing.contains("`connections`"),
+        "{writing}"
+    );
+    text_of(StoreError::Failed, load(&*database).unwrap_err());
+    // The question where things stand does not wait for them.
+    assert!(store.cluster().unwrap().look(&[]).is_ok());
+    hold.load_since(Sq(0), &mut crate::data::Loaded::default()).unwrap();
+    hold.commit(&batch(1, 1)).unwrap();
+    assert_eq!(database.commit(&batch(2, 1)), Ok(()));
+}
+
+#[test]
+fn tables_of_a_newer_version_are_refused() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    let (_, schema) = url.split_once("schema=").unwrap();
+    drop(PostgresStore::open(&url).unwrap());
+    // A newer version that only adds things leaves us running.
+    server.psql(&format!("update {schema}.bb_meta set value = 99 where name = 'format'"));
+    drop(PostgresStore::open(&url).unwrap());
+    server.psql(&format!("update {schema}.bb_meta set value = 98 where name = 'needs'"));
+    let error = PostgresStore::open(&url).err().unwrap();
+    assert!(matches!(error, StoreError::NewerFormat { found: 98, .. }), "{error}");
+}
+
+#[test]
+fn nodes_may_start_together() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    std::thread::scope(|scope| {
+        let starts = [0; 4].map(|_| scope.spawn(|| PostgresStore::open(&url).map(drop)));
+        for start in starts {
+            assert_eq!(start.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn errors_name_the_place_and_keep_the_secret() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = PostgresStore::open(&format!("postgres://jane:s3cret@{closed}/shop")).err().unwrap();
+    let text = text_of(StoreError::NotCommitted, error);
+    assert!(text.contains(&format!("PostgreSQL at {closed}/shop")) && text.contains("refused"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn a_schema_that_was_dropped_is_told() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    let (_, schema) = url.split_once("schema=").unwrap();
+    let store = PostgresStore::open(&url).unwrap();
+    let database = database(&store);
+    server.psql(&format!("drop schema {schema} cascade"));
+    let text = text_of(StoreError::NotCommitted, database.commit(&batch(1, 1)).unwrap_err());
+    assert!(text.contains("the tables are not there"), "{text}");
+    // A start makes new ones.
+    let store = PostgresStore::open(&url).unwrap();
+    assert_eq!(store.catalogue_version(), Ok(0));
+}
+
+/// More than fits into one statement, all of it or nothing.
+#[test]
+fn a_batch_of_several_statements_is_whole() {
+    let Some(server) = Postgres::shared() else { return };
+    let store = PostgresStore::open(&server.url()).unwrap();
+    let database = database(&store);
+    let mut big = batch(1, 45_000);
+    let long: Vec<u8> = (0..18_000_000u32).map(|n| (n % 251) as u8).collect();
+    let from = big.bytes.len();
+    big.bytes.extend_from_slice(&long);
+    big.records[7].body = from..big.bytes.len();
+    let lost = Batch { base: Sq(2), ..big.clone() };
+    assert_eq!(database.commit(&lost), Err(StoreError::Conflict));
+    assert_eq!(load(&*database).unwrap().rows.len(), 0);
+    database.commit(&big).unwrap();
+    let loaded = load(&*database).unwrap();
+    assert_eq!(loaded.rows.len(), 45_000);
+    assert!(loaded.rows.values().any(|row| row.2 == long));
+    assert_eq!(database.history(Sq(45_001), Sq(0), 9).unwrap().len(), 1);
+}
