@@ -183,7 +183,7 @@ impl App {
 
     /// Looks where the catalogue stands, and the database that a path names, and reads the catalogue anew if it is not
     /// the one that is known. Nothing is asked where the database's memory is young enough for a read.
-    async fn look(
+    pub(crate) async fn look(
         &self,
         looks: &Looks,
         path: Option<(&str, &str)>,

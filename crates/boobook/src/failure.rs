@@ -4,7 +4,7 @@ use std::{fmt, process::ExitCode};
 
 use boobook_app::AppError;
 
-use crate::out;
+use crate::{out, store::Place};
 
 /// A failure that says what to do next.
 #[derive(Debug)]
@@ -47,16 +47,17 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 /// An error of the application, with what a person at the command line can do about it.
-pub(crate) fn from_app(error: AppError, what: &str, data: &str) -> anyhow::Error {
+pub(crate) fn from_app(error: AppError, what: &str, place: &Place) -> anyhow::Error {
+    let flag = &place.flag;
     let hint = match &error {
         AppError::TeamNotFound => {
-            format!("`boobook team list --data {data}` shows the teams of this data directory")
+            format!("`boobook team list {flag}` shows the teams that are there")
         }
         AppError::DatabaseNotFound => {
-            format!("`boobook database list --data {data}` shows the databases of this data directory")
+            format!("`boobook database list {flag}` shows the databases that are there")
         }
         AppError::Unavailable(_) => {
-            "check that the disk has room and the directory may be written".to_owned()
+            format!("check that {} can be reached and written, and that there is room", place.shown)
         }
         AppError::Internal(reason) => format!("this is a bug in boobook ({reason}); please report it"),
         _ => String::new(),

@@ -1,34 +1,32 @@
-//! The catalogue of a data directory, opened beside a server that may be running on it.
+//! The catalogue of a data directory or of a shared store, opened beside servers that may be running on it.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use boobook_app::{AppError, Catalogue, DatabaseState, SystemHost, TeamEntry};
 use boobook_files::Blobs;
-use boobook_store_sqlite::SqliteStore;
+use boobook_store::Store;
 
 use crate::{
     cli::DataArgs,
     config::Settings,
     failure::{Failure, from_app},
+    store::{OpenStore, Place},
 };
 
-/// An opened data directory.
+/// An opened store.
 pub(crate) struct Local {
-    /// The catalogue. A server on the same directory sees changes within a second.
+    /// The catalogue. A server on the same store sees changes within a second.
     pub(crate) catalogue: Catalogue,
-    /// The directory, as text for messages.
-    pub(crate) directory: String,
-    /// Its databases.
-    pub(crate) store: Arc<SqliteStore>,
+    open: OpenStore,
     settings: Settings,
 }
 
 impl Local {
-    /// Opens a data directory that must be there.
+    /// Opens a data directory that must be there, or a shared store.
     pub(crate) fn open(args: &DataArgs) -> anyhow::Result<Self> {
-        let directory = args.directory()?;
-        if !directory.is_dir() {
-            let shown = directory.display();
+        let settings = args.settings(Vec::new())?;
+        if settings.store.is_none() && !settings.data.is_dir() {
+            let shown = settings.data.display();
             return Err(Failure::new(
                 format!("there is no data directory {shown}"),
                 "name one with --data DIR, or make a new one with `boobook team create NAME` or `boobook demo`",
@@ -40,17 +38,25 @@ impl Local {
     /// Opens a data directory, making it where it is missing.
     pub(crate) fn open_or_make(args: &DataArgs) -> anyhow::Result<Self> {
         let settings = args.settings(Vec::new())?;
-        let directory = settings.data.clone();
-        let store = Arc::new(open_store(&directory)?);
-        let shown = directory.display().to_string();
-        let catalogue = Catalogue::open(Arc::<SqliteStore>::clone(&store), Arc::new(SystemHost))
-            .map_err(|error| from_app(error, "the catalogue cannot be opened", &shown))?;
-        Ok(Self { catalogue, directory: shown, store, settings })
+        let open = OpenStore::open(&settings)?;
+        let catalogue = Catalogue::open(Arc::clone(&open.store), Arc::new(SystemHost))
+            .map_err(|error| from_app(error, "the catalogue cannot be opened", &open.place))?;
+        Ok(Self { catalogue, open, settings })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.open.store
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.open.place
     }
 
     /// Says what was tried, where it failed.
     pub(crate) fn explain<T>(&self, what: &str, result: Result<T, AppError>) -> anyhow::Result<T> {
-        result.map_err(|error| from_app(error, what, &self.directory))
+        result.map_err(|error| from_app(error, what, self.place()))
     }
 
     /// The team of an id or unique name.
@@ -61,22 +67,19 @@ impl Local {
         }
         let same_name = view.teams.iter().filter(|team| team.name == key).count();
         let problem = match same_name {
-            0 => format!("there is no team {key:?} in {}", self.directory),
+            0 => format!("there is no team {key:?} in {}", self.place().shown),
             n => format!(
                 "there are {n} teams named {key:?} in {}; name the one you mean by its id",
-                self.directory
+                self.place().shown
             ),
         };
-        Err(Failure::new(
-            problem,
-            format!("`boobook team list --data {}` shows teams and ids", self.directory),
-        ))
+        Err(Failure::new(problem, format!("`boobook team list {}` shows teams and ids", self.place().flag)))
     }
 
     /// Removes the data of deleted databases, unless a server holds the directory and does that itself. Whether it
-    /// was done here.
+    /// was done here. Of a shared store it may be done by several at once.
     pub(crate) fn finish_deletions(&self) -> anyhow::Result<bool> {
-        let Ok(_lock) = self.store.lock_exclusive() else { return Ok(false) };
+        let Ok(_lock) = self.open.lock() else { return Ok(false) };
         let view = self.catalogue.view();
         let going = view.databases.iter().filter(|entry| entry.state == DatabaseState::Deleting);
         let blobs = open_files(&self.settings)?;
@@ -102,16 +105,6 @@ pub(crate) fn open_files(settings: &Settings) -> anyhow::Result<Blobs> {
         Failure::new(
             format!("files cannot be kept: {error}"),
             "`files` in the settings names another directory",
-        )
-    })
-}
-
-/// Opens the store of a directory.
-pub(crate) fn open_store(directory: &Path) -> anyhow::Result<SqliteStore> {
-    SqliteStore::open(directory).map_err(|error| {
-        Failure::new(
-            format!("the data directory {} cannot be opened: {error}", directory.display()),
-            "check that it is a directory of boobook's, or a path that can be made, and that you may write there",
         )
     })
 }

@@ -16,6 +16,7 @@ mod out;
 mod outside;
 mod query;
 mod server;
+mod store;
 mod telemetry;
 
 #[global_allocator]

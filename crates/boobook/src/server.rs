@@ -7,16 +7,17 @@ use boobook_app::{App, SystemHost};
 use boobook_files::{Blobs, PdfTool, ThumbnailOptions, Thumbnails};
 use boobook_http::{CorsOrigins, HttpConfig, ListenConfig};
 use boobook_store::StoreError;
-use boobook_store_sqlite::{DirectoryLock, SqliteStore};
+use boobook_store_sqlite::DirectoryLock;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 
 use crate::{
     config::{HttpSettings, Settings},
     failure::{Failure, from_app},
-    local::{open_files, open_store},
+    local::open_files,
     out,
     outside::World,
+    store::OpenStore,
     telemetry,
 };
 
@@ -35,8 +36,8 @@ pub(crate) struct Server {
     tls: Option<Arc<rustls::ServerConfig>>,
     app: App,
     metrics: Option<PrometheusHandle>,
-    /// Held until the process ends: nobody else serves this directory.
-    _lock: DirectoryLock,
+    /// Held until the process ends: nobody else serves this directory. None where others serve the same store.
+    _lock: Option<DirectoryLock>,
 }
 
 impl Server {
@@ -47,12 +48,11 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let listener = runtime.block_on(listen(&settings.listen))?;
         let address = listener.local_addr()?;
-        let (store, lock) = open_locked(&settings.data)?;
+        let (open, lock) = open_locked(&settings)?;
         // Handles of metrics are made when the router is: the recorder must be there before.
         let metrics = settings.http.metrics.then(install_metrics).transpose()?;
-        let shown = settings.data.display().to_string();
-        let app = App::start(Arc::new(store), Arc::new(SystemHost), settings.limits.clone())
-            .map_err(|error| from_app(error, "the server cannot start", &shown))?;
+        let app = App::start(open.store, Arc::new(SystemHost), settings.limits.clone())
+            .map_err(|error| from_app(error, "the server cannot start", &open.place))?;
         let (blobs, thumbnails) = files(&settings)?;
         {
             let _within = runtime.enter();
@@ -147,15 +147,21 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn open_locked(directory: &Path) -> anyhow::Result<(SqliteStore, DirectoryLock)> {
-    let store = open_store(directory)?;
-    let lock = store.lock_exclusive().map_err(|error| match error {
+fn open_locked(settings: &Settings) -> anyhow::Result<(OpenStore, Option<DirectoryLock>)> {
+    if settings.store.is_some() && settings.files.is_none() {
+        return Err(Failure::usage(
+            "several servers may share this store, but it is not said where they share files",
+            "--files s3://bucket/prefix (or gs://, az://), or a directory that all of them see",
+        ));
+    }
+    let open = OpenStore::open(settings)?;
+    let lock = open.lock().map_err(|error| match error {
         StoreError::InUse(message) => {
             Failure::new(message, "--data DIR (or BOOBOOK_DATA) names the directory")
         }
         other => anyhow::Error::new(other).context("the data directory cannot be locked"),
     })?;
-    Ok((store, lock))
+    Ok((open, lock))
 }
 
 fn tls(settings: &Settings) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {

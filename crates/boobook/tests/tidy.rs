@@ -51,7 +51,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("files", &["model"]),
     ("app", &["model", "nx-syntax", "nx", "engine", "store", "files"]),
     ("http", &["model", "engine", "files", "app"]),
-    ("boobook", &["model", "nx-syntax", "nx", "engine", "store", "store-sqlite", "files", "app", "http"]),
+    (
+        "boobook",
+        &[
+            "model",
+            "nx-syntax",
+            "nx",
+            "engine",
+            "store",
+            "store-sqlite",
+            "store-postgres",
+            "files",
+            "app",
+            "http",
+        ],
+    ),
     ("testkit", &[]),
 ];
 

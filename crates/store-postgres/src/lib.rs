@@ -77,7 +77,15 @@ impl PostgresStore {
     /// and what else `tokio-postgres` knows (`channel_binding`, `keepalives`, `load_balance_hosts`, `options`, …). The
     /// URL is never part of an error, nor of a log.
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let options = Options::parse(url)?;
+        Self::open_with_password(url, None)
+    }
+
+    /// As [`Self::open`], with a password that is not in the URL.
+    pub fn open_with_password(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
+        let mut options = Options::parse(url)?;
+        if let Some(password) = password {
+            options.config.password(password);
+        }
         let tls = tls::connector(&options)?;
         let pool = Pool::new(Connector { options, tls });
         format::prepare(&pool)?;

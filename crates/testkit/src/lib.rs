@@ -28,6 +28,7 @@ mod http;
 pub mod pattern;
 #[cfg(unix)]
 mod postgres;
+mod proxy;
 mod server;
 pub mod transcript;
 
@@ -39,6 +40,7 @@ use std::{
 pub use http::{BodyReader, Client, Head, Response, percent_encode};
 #[cfg(unix)]
 pub use postgres::{Bouncer, Postgres};
+pub use proxy::RoundRobin;
 pub use server::{Installation, Server};
 
 /// A folder under the tools' cache (`ninoxjs`, `ninox-py`, `data`), as `cargo xtask test` fills it.

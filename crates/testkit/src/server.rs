@@ -17,18 +17,37 @@ use crate::Client;
 /// Longest wait for a server to come up or to go down.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A binary and a data directory, deleted on drop. Its command line works whether a server runs on it or not.
+/// A binary and a data directory, deleted on drop, or a store that several servers share. Its command line works whether
+/// a server runs on it or not.
 #[derive(Debug)]
 pub struct Installation {
     binary: PathBuf,
     dir: TempDir,
+    store: Option<String>,
 }
 
 impl Installation {
     /// An empty data directory for the binary at that path.
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let dir = tempfile::Builder::new().prefix("boobook-test-").tempdir().expect("a temporary directory");
-        Self { binary: binary.as_ref().to_owned(), dir }
+        Self { binary: binary.as_ref().to_owned(), dir, store: None }
+    }
+
+    /// As [`Self::new`], on the store of a URL instead of a data directory. All servers started from it are nodes of one
+    /// cluster; files lie in a directory that they share.
+    pub fn shared(binary: impl AsRef<Path>, url: &str) -> Self {
+        Self { store: Some(url.to_owned()), ..Self::new(binary) }
+    }
+
+    /// Adds what names the data.
+    fn on_its_data<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        match &self.store {
+            Some(url) => {
+                let files = self.dir.path().join("files");
+                command.arg("--store").arg(url).arg("--set").arg(format!("files={}", files.display()))
+            }
+            None => command.arg("--data").arg(self.data()),
+        }
     }
 
     /// The data directory.
@@ -56,7 +75,7 @@ impl Installation {
     /// Runs a command on the data directory and gives all it said.
     pub fn try_cli(&self, args: &[&str]) -> Output {
         let mut command = self.command(args);
-        command.arg("--data").arg(self.data());
+        self.on_its_data(&mut command);
         match command.output() {
             Ok(output) => output,
             Err(error) => panic!("cannot start {}: {error}", self.binary.display()),
@@ -122,7 +141,7 @@ impl Installation {
     pub fn try_serve(&self, more: &[&str]) -> Result<Server, String> {
         let args = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
         let mut command = self.command(&args);
-        command.arg("--data").arg(self.data()).stdout(Stdio::null()).stderr(Stdio::piped());
+        self.on_its_data(&mut command).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|e| format!("cannot start {}: {e}", self.binary.display()))?;
 

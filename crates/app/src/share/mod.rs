@@ -136,6 +136,10 @@ impl App {
             let share = view.share(token).filter(|share| !share.is_expired(self.inner().host.now_ms()));
             share.cloned()
         };
+        if let Some(looks) = &self.inner().looks {
+            // One that another node has ended is dead here too.
+            self.look(looks, None).await?;
+        }
         let share = match known() {
             Some(share) => share,
             // It may have been made a moment ago, elsewhere.

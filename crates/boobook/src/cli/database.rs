@@ -192,8 +192,8 @@ fn find(local: &Local, key: &str, team: Option<&str>) -> anyhow::Result<Arc<Data
     match named.as_slice() {
         [entry] => Ok(Arc::clone(entry)),
         [] => Err(Failure::new(
-            format!("there is no database {key:?} in {}", local.directory),
-            format!("`boobook database list --data {}` shows databases and ids", local.directory),
+            format!("there is no database {key:?} in {}", local.place().shown),
+            format!("`boobook database list {}` shows databases and ids", local.place().flag),
         )),
         several => Err(Failure::new(
             format!("there are {} databases named {key:?}", several.len()),

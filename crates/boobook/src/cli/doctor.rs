@@ -6,7 +6,6 @@ use boobook_app::{DatabaseEntry, DatabaseState, FilesReport, check_files, read_s
 use boobook_files::Blobs;
 use boobook_model::DatabaseId;
 use boobook_nx::Library;
-use boobook_store::Store as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -103,7 +102,7 @@ impl Doctor {
 
 async fn look(local: &Local, blobs: &Blobs, entry: &DatabaseEntry) -> anyhow::Result<State> {
     let id: DatabaseId = entry.id.parse()?;
-    let handle = local.store.open_database(&id)?;
+    let handle = local.store().open_database(&id)?;
     let snapshot = read_state(&id, &*handle)?;
     handle.release();
     let library = Library::compile(std::sync::Arc::clone(&snapshot.schema));

@@ -98,7 +98,7 @@ impl Create {
             if local.catalogue.view().database(&team.id, key).is_none() {
                 return Err(Failure::new(
                     format!("there is no database {key:?} in team {:?}", team.name),
-                    format!("`boobook database list --data {}` shows databases and ids", local.directory),
+                    format!("`boobook database list {}` shows databases and ids", local.place().flag),
                 ));
             }
         }

@@ -23,7 +23,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{self, Settings, Sources},
-    failure,
+    failure::{self, Failure},
+    store::without_password,
 };
 
 const EXAMPLES: &str = "\
@@ -75,6 +76,10 @@ pub(crate) struct DataArgs {
     /// Data directory [default: ./boobook-data] [env: BOOBOOK_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Store that several servers share, instead of a data directory: postgres://USER@HOST:PORT/DATABASE
+    /// [env: BOOBOOK_STORE]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    store: Option<String>,
     /// Configuration file [default: ./boobook.toml if it is there] [env: BOOBOOK_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -95,13 +100,21 @@ impl DataArgs {
         if let Some(data) = &self.data {
             all.push(("data".into(), data.to_string_lossy().into_owned()));
         }
+        all.extend(self.store.iter().map(|url| ("store".to_owned(), url.clone())));
         all.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         Settings::load(&Sources { file: named.as_deref(), folder: Path::new("."), variables, flags: all })
     }
 
-    /// The data directory alone.
+    /// The data directory, for what can be done with one only.
     pub(crate) fn directory(&self) -> anyhow::Result<PathBuf> {
-        Ok(self.settings(Vec::new())?.data)
+        let settings = self.settings(Vec::new())?;
+        match &settings.store {
+            None => Ok(settings.data),
+            Some(url) => Err(Failure::usage(
+                format!("this works on a data directory, not on {}", without_password(url)),
+                "a shared store is backed up by its own means; `boobook store copy` copies one into a directory",
+            )),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     config::{LogFormat, Settings},
     out,
     server::Server,
+    store::Place,
 };
 
 /// Run the server.
@@ -14,6 +15,7 @@ use crate::{
 #[command(after_help = "Examples:
   boobook serve
   boobook serve --data /var/lib/boobook --listen 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem
+  boobook serve --store postgres://boobook@db1,db2/boobook --files s3://boobook/files
   BOOBOOK_LISTEN=127.0.0.1:9000 boobook serve --set limits.history_days=30
 
 All settings: docs/configuration.md. SIGTERM lets running requests end and exits 0.")]
@@ -65,13 +67,13 @@ impl Serve {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.server.settings()?;
-        let data = settings.data.display().to_string();
+        let Place { shown, flag } = Place::of(&settings);
         let server = Server::open(settings)?;
         if server.app().catalogue().view().teams.is_empty() {
             out::note(format!(
-                "{data} holds no team yet. While this runs, in another terminal:\n  \
-                 boobook team create --data {data} \"My team\"\n  \
-                 boobook key create --data {data} --team \"My team\" --role admin\n\
+                "{shown} holds no team yet. While this runs, in another terminal:\n  \
+                 boobook team create {flag} \"My team\"\n  \
+                 boobook key create {flag} --team \"My team\" --role admin\n\
                  Or stop this and try a ready-made workspace: boobook demo"
             ));
         }

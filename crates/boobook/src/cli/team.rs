@@ -70,7 +70,7 @@ fn list(json: bool, data: &DataArgs) -> anyhow::Result<()> {
         return out::json(&teams);
     }
     if view.teams.is_empty() {
-        out::note(format!("no team yet in {}; make one: boobook team create NAME", local.directory));
+        out::note(format!("no team yet in {}; make one: boobook team create NAME", local.place().shown));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = view

@@ -25,12 +25,21 @@ enum Kind {
     List,
 }
 
+/// The default settings, with something in those that are unset by default.
+pub(super) fn full() -> Settings {
+    Settings {
+        tls: TlsSettings { cert: Some("x".into()), key: Some("x".into()) },
+        files: Some("x".into()),
+        store: Some("postgres://x".into()),
+        store_password_file: Some("x".into()),
+        ..Settings::default()
+    }
+}
+
 /// All of them.
 pub(super) fn all() -> Vec<Key> {
-    // What is unset by default does not show; any value does here.
-    let tls = TlsSettings { cert: Some("x".into()), key: Some("x".into()) };
-    let table =
-        Table::try_from(Settings { tls, files: Some("x".into()), ..Settings::default() }).unwrap_or_default();
+    // What is unset does not show.
+    let table = Table::try_from(full()).unwrap_or_default();
     let mut keys = Vec::new();
     collect("", &table, &mut keys);
     keys

@@ -16,7 +16,7 @@ use boobook_app::Limits;
 use boobook_http::{HttpConfig, ListenConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, store::is_shared};
 
 pub(crate) use script::{MailTls, ScriptHttpSettings, ScriptMailSettings, ScriptSettings};
 
@@ -29,6 +29,10 @@ const DEFAULT_FILE: &str = "boobook.toml";
 pub(crate) struct Settings {
     /// Data directory.
     pub(crate) data: PathBuf,
+    /// Store that several servers share, instead of the data directory; its URL may hold a password.
+    pub(crate) store: Option<String>,
+    /// File that holds the store's password.
+    pub(crate) store_password_file: Option<PathBuf>,
     /// Where files of records lie; `files` in the data directory where nothing is said.
     pub(crate) files: Option<String>,
     /// Address and port to listen on.
@@ -128,6 +132,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("./boobook-data"),
+            store: None,
+            store_password_file: None,
             files: None,
             listen: "127.0.0.1:8080".into(),
             tls: TlsSettings::default(),
@@ -238,7 +244,25 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The store's password, where a file holds it.
+    pub(crate) fn store_password(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.store_password_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(
+                format!("the password file {} cannot be read: {error}", path.display()),
+                "store_password_file names a file that holds the password alone",
+            )
+        })?;
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
     fn check(&self) -> anyhow::Result<()> {
+        if self.store.as_ref().is_some_and(|url| !is_shared(url)) {
+            return Err(Failure::usage(
+                "the store is none that servers can share",
+                "it is postgres://USER@HOST:PORT/DATABASE; a directory is named with --data",
+            ));
+        }
         if self.tls.cert.is_some() != self.tls.key.is_some() {
             return Err(Failure::usage(
                 "only one of TLS certificate and key is set",

@@ -42,6 +42,7 @@ fn three_values(path: &str, default: &toml::Value) -> [String; 3] {
         ("compat.unknown_field_status", _) => three(["500", "400", "500"]),
         ("script.mail.tls", _) => three(["tls", "none", "starttls"]),
         ("http.public_url", _) => three(["https://a.example", "http://b:8080", "https://c.example/d"]),
+        ("store", _) => three(["postgres://one", "postgresql://two", "postgres://three"]),
         ("script.http.allow", _) => three(["10.0.0.0/8", "127.0.0.1", "fd00::/8"]),
         (_, toml::Value::Integer(number)) => [1, 2, 3].map(|n| (number + n).to_string()),
         (_, toml::Value::Boolean(yes)) => [!yes, *yes, !yes].map(|yes| yes.to_string()),
@@ -52,9 +53,7 @@ fn three_values(path: &str, default: &toml::Value) -> [String; 3] {
 #[test]
 fn every_setting_comes_from_file_variable_and_flag() {
     // Both or none: with the pair in place, each of them can be set.
-    let tls = TlsSettings { cert: Some("c".into()), key: Some("k".into()) };
-    let defaults =
-        toml::Table::try_from(Settings { tls, files: Some("f".into()), ..Settings::default() }).unwrap();
+    let defaults = toml::Table::try_from(keys::full()).unwrap();
     let at = |table: &toml::Table, path: &str| {
         let whole = toml::Value::Table(table.clone());
         path.split('.').fold(whole, |value, name| value[name].clone())

@@ -7,4 +7,4 @@ mod parse;
 mod run;
 
 pub use parse::{CliStep, Exchange, Expected, Request, Section, Step, parse};
-pub use run::{Failure, Report, run_folder};
+pub use run::{Failure, Report, run_folder, run_folder_on_nodes};

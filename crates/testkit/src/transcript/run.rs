@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -19,7 +20,7 @@ use super::{
     parse::{Request, Row},
 };
 use crate::{
-    Client, Installation, Response, Server,
+    Client, Installation, Response, RoundRobin,
     pattern::{self, Captures},
     percent_encode,
 };
@@ -81,6 +82,16 @@ impl fmt::Display for Report {
 
 /// Runs every `*.md` of a folder whose name contains `filter`, against one server, files side by side.
 pub fn run_folder(binary: impl AsRef<Path>, folder: &Path, filter: &str) -> Report {
+    run_files(&Installation::new(binary), 1, &transcripts(folder, filter))
+}
+
+/// As [`run_folder`], against two nodes on a store that they share, each request going to the other one.
+pub fn run_folder_on_nodes(binary: impl AsRef<Path>, store: &str, folder: &Path, filter: &str) -> Report {
+    run_files(&Installation::shared(binary, store), 2, &transcripts(folder, filter))
+}
+
+/// The transcripts of a folder.
+fn transcripts(folder: &Path, filter: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = match fs::read_dir(folder) {
         Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
         Err(error) => panic!("{}: {error}", folder.display()),
@@ -91,8 +102,10 @@ pub fn run_folder(binary: impl AsRef<Path>, folder: &Path, filter: &str) -> Repo
     });
     files.sort();
     assert!(!files.is_empty(), "no transcript in {} matches {filter:?}", folder.display());
+    files
+}
 
-    let place = Installation::new(binary);
+fn run_files(place: &Installation, nodes: usize, files: &[PathBuf]) -> Report {
     // Teams and keys are made before the server starts: then nobody has to wait until it sees them.
     let access: Vec<(String, String)> = files
         .iter()
@@ -102,7 +115,10 @@ pub fn run_folder(binary: impl AsRef<Path>, folder: &Path, filter: &str) -> Repo
             (team, key)
         })
         .collect();
-    let server = place.serve();
+    let servers: Vec<_> = (0..nodes).map(|_| place.serve()).collect();
+    let addresses: Vec<_> = servers.iter().map(crate::Server::addr).collect();
+    let balancer = (nodes > 1).then(|| RoundRobin::before(&addresses).expect("a port to listen on"));
+    let addr = balancer.as_ref().map_or(addresses[0], RoundRobin::addr);
 
     let report = Mutex::new(Report::default());
     let next = AtomicUsize::new(0);
@@ -112,7 +128,7 @@ pub fn run_folder(binary: impl AsRef<Path>, folder: &Path, filter: &str) -> Repo
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let (Some(file), Some((team, key))) = (files.get(at), access.get(at)) else { break };
-                    let mut part = Run::new(&place, &server, file, team, key).all();
+                    let mut part = Run::new(place, addr, file, team, key).all();
                     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
                     report.passed += part.passed;
                     report.failures.append(&mut part.failures);
@@ -131,7 +147,7 @@ pub fn run_folder(binary: impl AsRef<Path>, folder: &Path, filter: &str) -> Repo
 /// One file's run.
 struct Run<'a> {
     place: &'a Installation,
-    server: &'a Server,
+    addr: SocketAddr,
     file: &'a Path,
     shown: String,
     captures: Captures,
@@ -142,14 +158,14 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(place: &'a Installation, server: &'a Server, file: &'a Path, team: &str, key: &str) -> Self {
+    fn new(place: &'a Installation, addr: SocketAddr, file: &'a Path, team: &str, key: &str) -> Self {
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let captures = [("team", team), ("key", key), ("host", &server.addr().to_string())]
+        let captures = [("team", team), ("key", key), ("host", &addr.to_string())]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         Self {
             place,
-            server,
+            addr,
             file,
             shown: format!("conformance/api/{name}"),
             captures,
@@ -195,7 +211,7 @@ impl<'a> Run<'a> {
     fn make_database(&mut self) {
         let team = self.captures["team"].clone();
         let body = json!({"name": "Lager"}).to_string();
-        let client = self.server.client(&self.captures["key"]);
+        let client = Client::new(self.addr, Some(&self.captures["key"]));
         let answer =
             client.request("POST", &format!("/v1/teams/{team}/databases"), &[], Some(body.as_bytes()));
         let id = match &answer {
@@ -235,7 +251,7 @@ impl<'a> Run<'a> {
             Ok(sent) => sent,
             Err(error) => return self.fail(line, error),
         };
-        let client = self.server.client(&self.captures["key"]);
+        let client = Client::new(self.addr, Some(&self.captures["key"]));
         let (got, problems) = if exchange.request.events {
             self.events(&client, &sent, &expected)
         } else {
