@@ -19,6 +19,7 @@ mod outside;
 mod overlay;
 mod reading;
 mod recording;
+mod sharing;
 mod snapshot;
 mod threads;
 mod transaction;

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use boobook_model::Schema;
 use boobook_nx::{HostError, Object, Value, json};
 use bytes::Bytes;
 
 use super::{
-    Contents, Recording, ScriptLimits,
+    Behalf, Contents, Recording, ScriptLimits,
     mail::{self, Mail},
     recording::{Answer, Question},
 };
@@ -62,6 +63,7 @@ pub struct HttpAnswer {
 
 /// The way out of a run.
 pub(crate) struct Reach<'a> {
+    pub(crate) behalf: &'a Behalf,
     pub(crate) outside: Option<&'a dyn Outside>,
     pub(crate) contents: Contents<'a>,
     pub(crate) limits: &'a ScriptLimits,
@@ -79,6 +81,7 @@ impl Reach<'_> {
     pub(crate) fn call(
         &self,
         recording: &Recording,
+        schema: &Schema,
         function: &'static str,
         arguments: &[Value],
     ) -> Result<Value, HostError> {
@@ -92,12 +95,10 @@ impl Reach<'_> {
                     self.add_files(recording, &mut request, body, files)?;
                 }
                 let sent = Question::Http(request.clone());
-                let answer = recording
-                    .ask(self.limits, sent, |_, left| Answer::Value(answer(outside.http(request, left))))?;
-                match answer {
-                    Answer::Value(value) => Ok(value),
-                    Answer::File(_) => Err(HostError::new("a file is no answer to http()")),
-                }
+                let answer = recording.ask(self.limits, sent, |_, left| {
+                    Answer::Value(Ok(answer(outside.http(request, left))))
+                })?;
+                answer.value("http")
             }
             (Some(outside), "sendEmail") => {
                 let mail = mail::mail(arguments)?;
@@ -112,7 +113,9 @@ impl Reach<'_> {
                     )),
                 }
             }
-            _ => Err(HostError::new(format!("{function}() is not available on this server yet"))),
+            _ => self.share(recording, schema, function, arguments).unwrap_or_else(|| {
+                Err(HostError::new(format!("{function}() is not available on this server yet")))
+            }),
         }
     }
 }

@@ -190,7 +190,7 @@ impl Host for Overlay<'_, '_> {
 
     fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {
         match &self.reach {
-            Some(reach) => reach.call(self.recording, function, arguments),
+            Some(reach) => reach.call(self.recording, &self.schema, function, arguments),
             None => Err(HostError::new(format!("{function}() is not available here"))),
         }
     }

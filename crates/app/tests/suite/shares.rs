@@ -9,7 +9,10 @@ use boobook_model::Value;
 use boobook_store::MemStore;
 use serde_json::{Value as Json, json};
 
-use crate::harness::*;
+use crate::{
+    harness::*,
+    web::{Web, exec},
+};
 
 /// A workspace with a table of salaries, and a session of Eva, an admin.
 async fn salaries() -> (Workspace, Session) {
@@ -151,6 +154,34 @@ async fn another_process_makes_and_ends_links() {
     other.app.ready().await.unwrap();
     let gone = other.app.shared(&share.token, PasswordProof::None).await;
     assert_eq!(gone.err(), Some(AppError::ShareNotFound));
+}
+
+/// What was shared was shared: a run that loses to another write must not share anew, nor end what it gave away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_runs_again_answers_the_links_of_its_first_run() {
+    let (w, eva) = salaries().await;
+    let ShareTarget::View { view: id, .. } = view(&eva, json!([{"expression": "Wer"}])).await else {
+        unreachable!()
+    };
+    w.app.be_reached_at("https://data.example/b/");
+    let web = Web::of(&w);
+    let (session, handle) = (w.session().await, tokio::runtime::Handle::current());
+    web.before_answers(move |_| {
+        handle.block_on(write(&session, "Gehalt", vec![create(vec![(0, text("Neu"))])])).unwrap();
+    });
+    let source = format!(
+        "let a := shareView(\"{id}\"); unshareView(\"{id}\"); let b := shareView(\"{id}\");
+         http(\"GET\", a); http(\"GET\", b); (create Gehalt).Wer := cnt(select Gehalt); [a, b]"
+    );
+    let links: [String; 2] = serde_json::from_str(&exec(&w, &source).await.unwrap()).unwrap();
+    let tokens = links.map(|link| link.strip_prefix("https://data.example/b/share/").unwrap().to_owned());
+    assert_eq!(web.asked(), tokens, "both were asked for once, by the first run");
+    assert_eq!(read(&w, &tokens[0]).await, Err(AppError::ShareNotFound));
+    assert_eq!(
+        read(&w, &tokens[1]).await.unwrap().1.last().unwrap(),
+        "6",
+        "the second run saw what came meanwhile"
+    );
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ pub const FUNCTIONS: &[FunctionDef] = &[
 type Target = (TableId, RecordId, Arc<str>);
 
 /// A file as arguments begin with it: `file`, or a record and a name. `None` where one is empty.
-fn target(arguments: &[Value]) -> Option<Target> {
+pub(super) fn target(arguments: &[Value]) -> Option<Target> {
     match arguments {
         [Value::Record(table, record), Value::Text(name) | Value::File(.., name), ..] => {
             Some((*table, *record, Arc::clone(name)))
@@ -154,7 +154,7 @@ fn target(arguments: &[Value]) -> Option<Target> {
 }
 
 /// The file that arguments name, if it is there and the run may know of it.
-fn found(
+pub(super) fn found(
     cx: &mut Context<'_>,
     arguments: &[Value],
 ) -> Result<Option<(TableId, RecordId, FileEntry)>, RunError> {
