@@ -62,7 +62,13 @@ impl Context<'_> {
         entry: FileEntry,
     ) -> Result<Value, RunError> {
         let mut list = self.list_to_change(table, record)?;
-        let file = Value::File(table, record, entry.name.as_str().into());
+        let name: Arc<str> = entry.name.as_str().into();
+        // What fields name changes with it: who may not write them may not change it.
+        for (slot, same) in self.fields_with(table, record, &name, Some(&name)) {
+            self.require(Right::WriteField(FieldAtKey(table, slot)), table, record)?;
+            self.host.set(table, record, usize::from(slot), same)?;
+        }
+        let file = Value::File(table, record, name);
         list.put(entry);
         self.set_files(table, record, &list, &[])?;
         Ok(file)
@@ -112,8 +118,8 @@ impl Context<'_> {
     }
 
     /// Sets a field. A file of another record that a file field is to name becomes one of this record, which shares its
-    /// content; under another name, where the record has a different file of that name. Of one that is not there, or
-    /// that the run may not know of, only the name is taken.
+    /// content; under another name, where the record has a different file of that name. A name is taken only of a file
+    /// of the record that the run may know of, as in the API.
     pub(crate) fn assign(
         &mut self,
         table: TableId,
@@ -122,16 +128,26 @@ impl Context<'_> {
         value: &Value,
         stored: Option<Stored>,
     ) -> Result<(), RunError> {
+        let own = match &stored {
+            Some(Stored::Text(name)) if is_file_field(&self.schema, at) => Arc::clone(name),
+            _ => return self.set(table, record, at, stored),
+        };
         let file = if value.is_array() { value.item(0) } else { Some(value.clone()) };
-        let Some(Value::File(of_table, of_record, name)) = file else {
+        let other = match file {
+            Some(Value::File(of_table, of_record, name)) if (of_table, of_record) != (table, record) => {
+                Some((of_table, of_record, name))
+            }
+            _ => None,
+        };
+        let Some((of_table, of_record, name)) = other else {
+            let is_same = self.host.cell(table, record, usize::from(at.slot)) == Cell::Text(&own);
+            if !is_same && self.file(table, record, &own)?.is_none() {
+                return Err(RunError::other(no_such_file(&own)));
+            }
             return self.set(table, record, at, stored);
         };
-        let is_own = (of_table, of_record) == (table, record);
-        if is_own || stored.is_none() || !is_file_field(&self.schema, at) {
-            return self.set(table, record, at, stored);
-        }
         let Some(mut entry) = self.file(of_table, of_record, &name)? else {
-            return self.set(table, record, at, stored);
+            return Err(RunError::other(no_such_file(&name)));
         };
         let mut list = self.list_to_change(table, record)?;
         let is_other =
@@ -221,6 +237,13 @@ impl Context<'_> {
     fn files_slot(&self, table: TableId) -> Option<usize> {
         self.schema.table(table)?.slot(FieldId::FILES)
     }
+}
+
+/// What is wrong with the name of a file that a file field is to take.
+pub fn no_such_file(name: &str) -> String {
+    format!(
+        "this record has no file {name:?} that this key may see; a file is uploaded, or made, before a field names it"
+    )
 }
 
 /// A name, then `name (2).txt`, `name (3).txt` …
