@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use boobook_model::Schema;
 use boobook_nx::{HostError, Object, Value, json};
 use bytes::Bytes;
 
@@ -22,8 +21,8 @@ pub trait Outside: Send + Sync + 'static {
     /// sentence for the script's author.
     fn check_mail(&self, mail: &Mail) -> Option<Result<(), String>>;
 
-    /// Hands a message to the mail server, within `time_max`.
-    fn mail(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered>;
+    /// Hands a message to the mail server, within `time_max`, with the contents of its attachments in their order.
+    fn mail(&self, mail: &Mail, contents: &[Bytes], time_max: Duration) -> Result<(), Undelivered>;
 }
 
 /// Why a message was not taken.
@@ -81,7 +80,6 @@ impl Reach<'_> {
     pub(crate) fn call(
         &self,
         recording: &Recording,
-        schema: &Schema,
         function: &'static str,
         arguments: &[Value],
     ) -> Result<Value, HostError> {
@@ -102,6 +100,7 @@ impl Reach<'_> {
             }
             (Some(outside), "sendEmail") => {
                 let mail = mail::mail(arguments)?;
+                mail.attachments.iter().try_for_each(|file| self.contents.take(file.size))?;
                 match outside.check_mail(&mail) {
                     Some(Ok(())) => {
                         recording.send(mail)?;
@@ -113,9 +112,13 @@ impl Reach<'_> {
                     )),
                 }
             }
-            _ => self.share(recording, schema, function, arguments).unwrap_or_else(|| {
-                Err(HostError::new(format!("{function}() is not available on this server yet")))
-            }),
+            _ => {
+                let done = self.share(recording, function, arguments);
+                let done = done.or_else(|| self.keep_file(recording, function, arguments));
+                done.unwrap_or_else(|| {
+                    Err(HostError::new(format!("{function}() is not available on this server yet")))
+                })
+            }
         }
     }
 }

@@ -169,6 +169,10 @@ impl Host for Overlay<'_, '_> {
         (&self.runner.team, &self.runner.database)
     }
 
+    fn public_url(&self) -> &str {
+        &self.runner.public_url
+    }
+
     fn log(&mut self, message: &str) {
         tracing::debug!(database = %self.runner.database, "script: {message}");
     }
@@ -190,7 +194,7 @@ impl Host for Overlay<'_, '_> {
 
     fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {
         match &self.reach {
-            Some(reach) => reach.call(self.recording, &self.schema, function, arguments),
+            Some(reach) => reach.call(self.recording, function, arguments),
             None => Err(HostError::new(format!("{function}() is not available here"))),
         }
     }

@@ -7,10 +7,12 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use boobook_files::{Hash, Stored};
+use boobook_model::FileEntry;
 use boobook_nx::{HostError, Value};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -81,6 +83,10 @@ pub(crate) enum Question {
     Unshare(ShareTarget),
     /// The end of the shares of all views.
     UnshareViews,
+    /// The link of a file of no record.
+    KeepFile(FileEntry),
+    /// A link, and what its file is to go on with.
+    AppendToFile(Arc<str>, Arc<str>),
 }
 
 /// What came of it.
