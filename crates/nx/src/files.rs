@@ -61,8 +61,12 @@ impl Context<'_> {
         record: RecordId,
         entry: FileEntry,
     ) -> Result<Value, RunError> {
-        let mut list = self.list_to_change(table, record)?;
         let name: Arc<str> = entry.name.as_str().into();
+        if let Some((stored, count)) = self.appended(table, record, &entry)? {
+            self.set_stored_files(table, record, (Some(stored), count), &[])?;
+            return Ok(Value::File(table, record, name));
+        }
+        let mut list = self.list_to_change(table, record)?;
         // What fields name changes with it: who may not write them may not change it.
         for (slot, same) in self.fields_with(table, record, &name, Some(&name)) {
             self.require(Right::WriteField(FieldAtKey(table, slot)), table, record)?;
@@ -159,13 +163,39 @@ impl Context<'_> {
         self.set_files(table, record, &list, &[(at.slot, named)])
     }
 
+    /// The list of a record with one more file, as it is stored; `None` where it has to be read for that.
+    fn appended(
+        &mut self,
+        table: TableId,
+        record: RecordId,
+        entry: &FileEntry,
+    ) -> Result<Option<(String, usize)>, RunError> {
+        self.require_change(table, record)?;
+        // A name that a field holds for no file changes what that field shows.
+        let named = self.fields_with(table, record, &entry.name, None);
+        let Some(slot) = self.files_slot(table).filter(|_| named.is_empty()) else { return Ok(None) };
+        let stored = match self.host.cell(table, record, slot) {
+            Cell::Text(text) => text,
+            _ => "",
+        };
+        let appended = FileList::appended(stored, entry);
+        let bytes = appended.as_ref().map_or(0, |(list, _)| list.len());
+        self.step(1 + bytes as u64 / 64)?;
+        self.charge(bytes)?;
+        Ok(appended)
+    }
+
     /// The list of a record that is about to change, hidden files included.
     fn list_to_change(&mut self, table: TableId, record: RecordId) -> Result<FileList, RunError> {
+        self.require_change(table, record)?;
+        self.file_list(table, record)
+    }
+
+    fn require_change(&mut self, table: TableId, record: RecordId) -> Result<(), RunError> {
         if !self.host.exists(table, record) {
             return Err(RunError::other(format!("there is no record {table}{record}")));
         }
-        self.require(Right::Write(table), table, record)?;
-        self.file_list(table, record)
+        self.require(Right::Write(table), table, record)
     }
 
     fn file_list(&mut self, table: TableId, record: RecordId) -> Result<FileList, RunError> {
@@ -192,7 +222,17 @@ impl Context<'_> {
         list: &FileList,
         fields: &[(u16, Option<Stored>)],
     ) -> Result<(), RunError> {
-        if list.0.len() > FILES_MAX {
+        self.set_stored_files(table, record, (list.to_stored(), list.0.len()), fields)
+    }
+
+    fn set_stored_files(
+        &mut self,
+        table: TableId,
+        record: RecordId,
+        (list, count): (Option<String>, usize),
+        fields: &[(u16, Option<Stored>)],
+    ) -> Result<(), RunError> {
+        if count > FILES_MAX {
             return Err(RunError::other(format!("a record has at most {FILES_MAX} files")));
         }
         let Some(slot) = self.files_slot(table) else {
@@ -202,7 +242,7 @@ impl Context<'_> {
             self.require(Right::WriteField(FieldAtKey(table, *slot)), table, record)?;
         }
         self.forget();
-        let stored = list.to_stored().map(|text| Stored::Text(text.into()));
+        let stored = list.map(|text| Stored::Text(text.into()));
         self.host.set(table, record, slot, stored)?;
         for (slot, value) in fields {
             self.host.set(table, record, usize::from(*slot), value.clone())?;
