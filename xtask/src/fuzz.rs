@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use crate::{cargo, root, run, suite::watch, target_dir};
 
 /// What there is to run; each is a binary of `fuzz/`.
-const TARGETS: [&str; 4] = ["nx_parse", "nx_diff", "row_codec", "wire_json"];
+const TARGETS: [&str; 5] = ["nx_parse", "nx_diff", "row_codec", "wire_json", "form"];
 
 /// Counters at every edge, and what is compared with what: the flags `cargo fuzz` gives, all of them stable.
 const COVERAGE: &str = "-Cpasses=sancov-module \
@@ -225,6 +225,7 @@ fn seeds(target: &str) -> anyhow::Result<BTreeSet<Vec<u8>>> {
     let (folder, of_page): (&str, fn(&str) -> Vec<String>) = match target {
         "nx_parse" => ("conformance/nx", scripts),
         "wire_json" => ("conformance/api", bodies),
+        "form" => ("conformance/api", forms),
         "nx_diff" => return Ok((1..=CHOICES_COUNT).map(choices).collect()),
         _ => return Ok(BTreeSet::new()),
     };
@@ -277,9 +278,19 @@ fn bodies(page: &str) -> Vec<String> {
     bodies.map(|(_, body)| body.to_owned()).collect()
 }
 
+/// Forms among the bodies of requests, below their type.
+fn forms(page: &str) -> Vec<String> {
+    let requests = blocks(page, "http").into_iter().filter_map(|block| block.split_once("\n\n"));
+    let form = |(head, body): (&str, &str)| {
+        let content_type = head.lines().find_map(|line| line.strip_prefix("Content-Type: multipart/"))?;
+        Some(format!("multipart/{content_type}\n{}\r\n", body.trim_end().replace('\n', "\r\n")))
+    };
+    requests.filter_map(form).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bodies, scripts};
+    use super::{bodies, forms, scripts};
 
     #[test]
     fn examples_become_seeds() {
@@ -288,5 +299,7 @@ mod tests {
         let page =
             "text\n\n```http\nPOST {P}/x\n\n{\"a\": 1}\n```\n```json\n{}\n```\n\n```http\nGET {P}/y\n```\n";
         assert_eq!(bodies(page), ["{\"a\": 1}"]);
+        let page = "text\n\n```http\nPOST {P}/x\nContent-Type: multipart/form-data; boundary=X\n\n--X\nA: b\n\nx\n--X--\n```\n";
+        assert_eq!(forms(page), ["multipart/form-data; boundary=X\n--X\r\nA: b\r\n\r\nx\r\n--X--\r\n"]);
     }
 }

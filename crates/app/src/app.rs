@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) scripts: ScriptThreads,
     pub(crate) outside: OnceLock<Arc<dyn Outside>>,
     pub(crate) files: OnceLock<Files>,
+    /// Where people reach this server, without a slash at the end.
+    public_url: OnceLock<String>,
     pub(crate) mail: MailCounters,
     pub(crate) passwords: Passwords,
     looked_at_ms: AtomicI64,
@@ -67,6 +69,13 @@ pub struct Named {
     pub id: String,
     /// Its name.
     pub name: String,
+}
+
+impl Inner {
+    /// The beginning of links; empty where nobody told it.
+    pub(crate) fn public_url(&self) -> &str {
+        self.public_url.get().map_or("", String::as_str)
+    }
 }
 
 impl App {
@@ -115,6 +124,7 @@ impl App {
                 scripts,
                 outside: OnceLock::new(),
                 files: OnceLock::new(),
+                public_url: OnceLock::new(),
                 mail: MailCounters::default(),
                 passwords,
                 looked_at_ms: AtomicI64::new(0),
@@ -134,6 +144,13 @@ impl App {
         let runtime = tokio::runtime::Handle::current();
         // Whoever comes later changes nothing, as the comment above says.
         let _ = self.inner.files.set(Files { blobs, thumbnails, runtime });
+    }
+
+    /// Tells where people reach this server, for links that scripts make; without it those begin at the root of this
+    /// server (`/share/…`). The first one stays.
+    pub fn be_reached_at(&self, url: &str) {
+        // Whoever comes later changes nothing, as the comment above says.
+        let _ = self.inner.public_url.set(url.trim_end_matches('/').to_owned());
     }
 
     /// The limits in force.

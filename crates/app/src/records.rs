@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::{
     AppError, Computed, Limits, TableAccess,
     access::table_access,
+    files::may_name,
     script::{Behalf, Deferred, Recording, Written, deferred},
     transaction::Transaction,
 };
@@ -139,7 +140,26 @@ impl RecordsTransaction {
         })
     }
 
+    /// Refuses names of files that the record does not have, or that the caller may not see.
+    fn check_file_names(&self, tx: &Tx<'_>, at: usize) -> Result<(), AppError> {
+        let (_, access, inputs) = &self.prepared;
+        let input = &inputs.records[at];
+        for (slot, value) in &input.values {
+            let field = &access.schema.fields[*slot];
+            let Some(Value::Text(name)) = value else { continue };
+            if field.holds_file_name() && !may_name(tx, access, input.id, *slot, name)? {
+                let element = if inputs.single { String::new() } else { format!("records[{at}].") };
+                return Err(AppError::bad(
+                    format!("{element}fields.{}", field.caption),
+                    boobook_nx::no_such_file(name),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn run_input(&mut self, tx: &mut Tx<'_>, at: usize) -> Result<Option<RecordId>, AppError> {
+        self.check_file_names(tx, at)?;
         let (_, access, inputs) = &mut self.prepared;
         let table = access.id();
         let input = &mut inputs.records[at];

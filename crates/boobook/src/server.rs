@@ -58,6 +58,7 @@ impl Server {
             let _within = runtime.enter();
             app.keep_files(blobs, thumbnails);
         }
+        app.be_reached_at(&settings.http.public_url);
         app.reach_outside(Arc::new(World::new(&settings.script, runtime.handle().clone())?));
         Ok(Self { settings, runtime, listener, address, tls, app, metrics, _lock: lock })
     }

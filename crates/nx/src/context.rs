@@ -225,6 +225,8 @@ impl<'h> Context<'h> {
                 Err(_) => continue,
             };
             let field = schema.table(table).and_then(|table| table.fields.get(usize::from(*slot)));
+            // A new record has no file that a field could name.
+            let field = field.filter(|field| !field.holds_file_name());
             let stored = field.and_then(|field| stored(field, &value).ok().flatten());
             if stored.is_some() {
                 self.forget();

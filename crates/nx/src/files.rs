@@ -61,8 +61,18 @@ impl Context<'_> {
         record: RecordId,
         entry: FileEntry,
     ) -> Result<Value, RunError> {
+        let name: Arc<str> = entry.name.as_str().into();
+        if let Some((stored, count)) = self.appended(table, record, &entry)? {
+            self.set_stored_files(table, record, (Some(stored), count), &[])?;
+            return Ok(Value::File(table, record, name));
+        }
         let mut list = self.list_to_change(table, record)?;
-        let file = Value::File(table, record, entry.name.as_str().into());
+        // What fields name changes with it: who may not write them may not change it.
+        for (slot, same) in self.fields_with(table, record, &name, Some(&name)) {
+            self.require(Right::WriteField(FieldAtKey(table, slot)), table, record)?;
+            self.host.set(table, record, usize::from(slot), same)?;
+        }
+        let file = Value::File(table, record, name);
         list.put(entry);
         self.set_files(table, record, &list, &[])?;
         Ok(file)
@@ -112,8 +122,8 @@ impl Context<'_> {
     }
 
     /// Sets a field. A file of another record that a file field is to name becomes one of this record, which shares its
-    /// content; under another name, where the record has a different file of that name. Of one that is not there, or
-    /// that the run may not know of, only the name is taken.
+    /// content; under another name, where the record has a different file of that name. A name is taken only of a file
+    /// of the record that the run may know of, as in the API.
     pub(crate) fn assign(
         &mut self,
         table: TableId,
@@ -122,16 +132,26 @@ impl Context<'_> {
         value: &Value,
         stored: Option<Stored>,
     ) -> Result<(), RunError> {
+        let own = match &stored {
+            Some(Stored::Text(name)) if is_file_field(&self.schema, at) => Arc::clone(name),
+            _ => return self.set(table, record, at, stored),
+        };
         let file = if value.is_array() { value.item(0) } else { Some(value.clone()) };
-        let Some(Value::File(of_table, of_record, name)) = file else {
+        let other = match file {
+            Some(Value::File(of_table, of_record, name)) if (of_table, of_record) != (table, record) => {
+                Some((of_table, of_record, name))
+            }
+            _ => None,
+        };
+        let Some((of_table, of_record, name)) = other else {
+            let is_same = self.host.cell(table, record, usize::from(at.slot)) == Cell::Text(&own);
+            if !is_same && self.file(table, record, &own)?.is_none() {
+                return Err(RunError::other(no_such_file(&own)));
+            }
             return self.set(table, record, at, stored);
         };
-        let is_own = (of_table, of_record) == (table, record);
-        if is_own || stored.is_none() || !is_file_field(&self.schema, at) {
-            return self.set(table, record, at, stored);
-        }
         let Some(mut entry) = self.file(of_table, of_record, &name)? else {
-            return self.set(table, record, at, stored);
+            return Err(RunError::other(no_such_file(&name)));
         };
         let mut list = self.list_to_change(table, record)?;
         let is_other =
@@ -143,13 +163,39 @@ impl Context<'_> {
         self.set_files(table, record, &list, &[(at.slot, named)])
     }
 
+    /// The list of a record with one more file, as it is stored; `None` where it has to be read for that.
+    fn appended(
+        &mut self,
+        table: TableId,
+        record: RecordId,
+        entry: &FileEntry,
+    ) -> Result<Option<(String, usize)>, RunError> {
+        self.require_change(table, record)?;
+        // A name that a field holds for no file changes what that field shows.
+        let named = self.fields_with(table, record, &entry.name, None);
+        let Some(slot) = self.files_slot(table).filter(|_| named.is_empty()) else { return Ok(None) };
+        let stored = match self.host.cell(table, record, slot) {
+            Cell::Text(text) => text,
+            _ => "",
+        };
+        let appended = FileList::appended(stored, entry);
+        let bytes = appended.as_ref().map_or(0, |(list, _)| list.len());
+        self.step(1 + bytes as u64 / 64)?;
+        self.charge(bytes)?;
+        Ok(appended)
+    }
+
     /// The list of a record that is about to change, hidden files included.
     fn list_to_change(&mut self, table: TableId, record: RecordId) -> Result<FileList, RunError> {
+        self.require_change(table, record)?;
+        self.file_list(table, record)
+    }
+
+    fn require_change(&mut self, table: TableId, record: RecordId) -> Result<(), RunError> {
         if !self.host.exists(table, record) {
             return Err(RunError::other(format!("there is no record {table}{record}")));
         }
-        self.require(Right::Write(table), table, record)?;
-        self.file_list(table, record)
+        self.require(Right::Write(table), table, record)
     }
 
     fn file_list(&mut self, table: TableId, record: RecordId) -> Result<FileList, RunError> {
@@ -176,7 +222,17 @@ impl Context<'_> {
         list: &FileList,
         fields: &[(u16, Option<Stored>)],
     ) -> Result<(), RunError> {
-        if list.0.len() > FILES_MAX {
+        self.set_stored_files(table, record, (list.to_stored(), list.0.len()), fields)
+    }
+
+    fn set_stored_files(
+        &mut self,
+        table: TableId,
+        record: RecordId,
+        (list, count): (Option<String>, usize),
+        fields: &[(u16, Option<Stored>)],
+    ) -> Result<(), RunError> {
+        if count > FILES_MAX {
             return Err(RunError::other(format!("a record has at most {FILES_MAX} files")));
         }
         let Some(slot) = self.files_slot(table) else {
@@ -186,7 +242,7 @@ impl Context<'_> {
             self.require(Right::WriteField(FieldAtKey(table, *slot)), table, record)?;
         }
         self.forget();
-        let stored = list.to_stored().map(|text| Stored::Text(text.into()));
+        let stored = list.map(|text| Stored::Text(text.into()));
         self.host.set(table, record, slot, stored)?;
         for (slot, value) in fields {
             self.host.set(table, record, usize::from(*slot), value.clone())?;
@@ -221,6 +277,13 @@ impl Context<'_> {
     fn files_slot(&self, table: TableId) -> Option<usize> {
         self.schema.table(table)?.slot(FieldId::FILES)
     }
+}
+
+/// What is wrong with the name of a file that a file field is to take.
+pub fn no_such_file(name: &str) -> String {
+    format!(
+        "this record has no file {name:?} that this key may see; a file is uploaded, or made, before a field names it"
+    )
 }
 
 /// A name, then `name (2).txt`, `name (3).txt` …

@@ -282,6 +282,9 @@ pub trait Host {
     /// Ids of workspace and database, for `teamId()` and `databaseId()`.
     fn place(&self) -> (&str, &str);
 
+    /// Where people reach the server, without a slash at the end; empty where that is not known.
+    fn public_url(&self) -> &str;
+
     /// Notes what a script did that has no effect here: `alert("x")`.
     fn log(&mut self, message: &str);
 

@@ -61,6 +61,7 @@ pub use deferred::PutOff;
 pub use dependencies::{Dependencies, Part};
 pub use error::{RunError, RunErrorKind};
 pub use explain::{Selection, Tested};
+pub use files::no_such_file;
 pub use function::{Effect, FunctionDef, Overload, Run};
 pub use host::{Condition, FileSource, Filter, Host, HostError, RecordMeta, Sheet, Summary, Test, User};
 pub use library::{FieldAtKey, Library, Problem, Trigger};

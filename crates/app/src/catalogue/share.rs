@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boobook_model::{RecordId, TableId};
+use boobook_model::{FileEntry, RecordId, TableId};
 use boobook_store::CatalogueChange;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,11 @@ pub enum ShareTarget {
         record: RecordId,
         /// The file's name.
         name: String,
+    },
+    /// A file that a script made, of no record: it lasts as long as its share.
+    Made {
+        /// What is known of it.
+        file: FileEntry,
     },
 }
 
@@ -108,6 +113,9 @@ pub struct ShareChange {
     /// Its password.
     pub password: Option<Option<String>>,
 }
+
+/// Most files of no record that a database has at a time.
+const MADE_MAX: usize = 1_000;
 
 /// A share to make.
 pub(crate) struct NewShare {
@@ -208,6 +216,36 @@ impl Catalogue {
             }
             changes.push(put(ShareEntry::KIND, &share.id, &share)?);
             Ok((changes, Arc::new(share)))
+        })
+    }
+
+    /// Makes the share of a file of no record, which ends at a time; those that have ended are forgotten.
+    pub(crate) fn put_made(&self, new: &NewShare, ends_at_ms: i64) -> Result<Arc<ShareEntry>, AppError> {
+        let now_ms = self.host.now_ms();
+        self.edit(|view| {
+            let is_made = |share: &ShareEntry| matches!(share.target, ShareTarget::Made { .. });
+            let made = view.shares.iter().filter(|share| share.database == new.database && is_made(share));
+            if made.filter(|share| !share.is_expired(now_ms)).count() >= MADE_MAX {
+                return Err(AppError::Busy(format!(
+                    "{MADE_MAX} files of createTempFile() are kept in this database already; each is for a day"
+                )));
+            }
+            Ok((view.ended_shares(|share| is_made(share) && share.is_expired(now_ms)), ()))
+        })?;
+        self.put_share(new, &ShareChange { expires_at_ms: Some(Some(ends_at_ms)), password: None })
+    }
+
+    /// Gives the share of a file of no record another content, if it has still the one that this was made of; whether
+    /// it had.
+    pub(crate) fn change_made(&self, id: &str, old: &FileEntry, new: &FileEntry) -> Result<bool, AppError> {
+        self.edit(|view| {
+            let is_it = |share: &&Arc<ShareEntry>| {
+                share.id == id && matches!(&share.target, ShareTarget::Made { file } if file == old)
+            };
+            let Some(known) = view.shares.iter().find(is_it) else { return Ok((Vec::new(), false)) };
+            let share =
+                ShareEntry { target: ShareTarget::Made { file: new.clone() }, ..ShareEntry::clone(known) };
+            Ok((vec![put(ShareEntry::KIND, &share.id, &share)?], true))
         })
     }
 

@@ -1,14 +1,17 @@
 //! Contents that no record names go, after a grace period; what records name must be there.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use boobook_engine::Snapshot;
 use boobook_files::{Blobs, Collected, Hash};
-use boobook_model::{Cell, DatabaseId, FieldId, FileList, RecordId, TableId};
+use boobook_model::{Cell, DatabaseId, FieldId, FileEntry, FileList, RecordId, TableId};
 use rustc_hash::FxHashSet;
 
 use super::{documents, from_blob};
-use crate::{App, AppError};
+use crate::{App, AppError, ShareTarget, error::from_store, script::wanted_contents};
 
 /// What was found about the files of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,9 +80,18 @@ impl App {
             let before = self.grace_began();
             let snapshot = database.snapshot();
             let id = database.id.clone();
-            let names = tokio::task::spawn_blocking(move || names(&snapshot))
-                .await
-                .map_err(|e| AppError::Internal(format!("looking through files: {e}")))?;
+            let queue = Arc::clone(&database);
+            let made = self.made_files(&id);
+            let names = tokio::task::spawn_blocking(move || {
+                let mut names = names(&snapshot);
+                // Read after the state: what it does not name any more may have been attached to a message before.
+                let queued = queue.store().put_off().map_err(from_store)?;
+                names.hashes.extend(queued.iter().flat_map(|(_, body)| wanted_contents(body)));
+                names.hashes.extend(made.iter().filter_map(|file| file.sha256.parse::<Hash>().ok()));
+                Ok::<_, AppError>(names)
+            })
+            .await
+            .map_err(|e| AppError::Internal(format!("looking through files: {e}")))??;
             if let Some((table, record)) = names.damaged.first() {
                 tracing::error!(database = %id, "the list of files of record {table}{record} is damaged: nothing is collected");
                 continue;
@@ -89,6 +101,18 @@ impl App {
             tell(&id, &collected);
         }
         Ok(())
+    }
+
+    /// The files of a database that belong to no record, but are not over yet.
+    fn made_files(&self, database: &DatabaseId) -> Vec<FileEntry> {
+        let now_ms = self.inner.host.now_ms();
+        let view = self.inner.catalogue.view();
+        let shares = view.shares.iter().filter(|share| share.database == database.as_str());
+        let made = shares.filter(|share| !share.is_expired(now_ms)).filter_map(|share| match &share.target {
+            ShareTarget::Made { file } => Some(file.clone()),
+            _ => None,
+        });
+        made.collect()
     }
 
     fn grace_began(&self) -> SystemTime {

@@ -19,7 +19,7 @@ pub use collect::{FilesReport, check_files};
 pub(crate) use documents::BACKGROUND;
 pub use documents::DocumentFile;
 pub use requests::{FileDownload, NewFile};
-pub(crate) use requests::{hash_of, is_content_type};
+pub(crate) use requests::{hash_of, is_content_type, may_name};
 pub(crate) use transaction::{FileChange, FileTransaction};
 
 /// Where contents lie, and who draws thumbnails of them.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, sync::Arc};
 
-use boobook_engine::{Row, Snapshot};
+use boobook_engine::{Row, Snapshot, Tx};
 use boobook_files::{ByteRange, Download, FileName, Hash, ThumbnailSize};
 use boobook_model::{Cell, FieldId, FileEntry, FileList, RecordId};
 use bytes::Bytes;
@@ -180,7 +180,16 @@ fn visible(
     row: Row,
 ) -> Result<FileList, AppError> {
     let table = access.table(snapshot)?;
-    let text = |slot: usize| match table.cell(slot, row) {
+    visible_among(access, record, |slot| table.cell(slot, row))
+}
+
+/// As [`visible`], of the cells of a record, whatever state they are of.
+pub(crate) fn visible_among<'c>(
+    access: &TableAccess,
+    record: RecordId,
+    cell: impl Fn(usize) -> Cell<'c>,
+) -> Result<FileList, AppError> {
+    let text = |slot: usize| match cell(slot) {
         Cell::Text(text) => Some(text),
         _ => None,
     };
@@ -199,6 +208,23 @@ fn visible(
         by.peek().is_none() || by.any(|(_, may_read)| *may_read)
     });
     Ok(list)
+}
+
+/// Whether a file field of a record may name this: a file of it that the caller may see, or what the field has already. A
+/// name that is free now would show what others put under it later.
+pub(crate) fn may_name(
+    tx: &Tx<'_>,
+    access: &TableAccess,
+    record: Option<RecordId>,
+    slot: usize,
+    name: &str,
+) -> Result<bool, AppError> {
+    let Some(record) = record.filter(|&record| tx.exists(access.id(), record)) else { return Ok(false) };
+    if tx.cell(access.id(), record, slot) == Cell::Text(name) {
+        return Ok(true);
+    }
+    let seen = visible_among(access, record, |slot| tx.cell(access.id(), record, slot))?;
+    Ok(seen.find(name).is_some())
 }
 
 pub(crate) fn hash_of(entry: &FileEntry) -> Result<Hash, AppError> {

@@ -65,7 +65,11 @@ impl FileTransaction {
     }
 
     /// The fields that change with the list: the one that is to name the file, those that named one that goes.
-    fn fields(&self, tx: &Tx<'_>, access: &TableAccess) -> Result<Vec<(usize, Option<Value>)>, AppError> {
+    fn fields(
+        &self,
+        naming: &[usize],
+        access: &TableAccess,
+    ) -> Result<Vec<(usize, Option<Value>)>, AppError> {
         match &self.change {
             FileChange::Put { entry, field: Some(key) } => {
                 let slot = file_field(&access.schema, key)?;
@@ -76,13 +80,25 @@ impl FileTransaction {
                 Ok(vec![(slot, Some(Value::Text(entry.name.as_str().into())))])
             }
             FileChange::Put { field: None, .. } => Ok(Vec::new()),
-            FileChange::Remove { name } => {
-                let fields = access.schema.fields.iter().enumerate();
-                let names = |slot: usize| tx.cell(access.id(), self.record, slot) == Cell::Text(name);
-                let naming = fields.filter(|(slot, field)| field.holds_file_name() && names(*slot));
-                Ok(naming.map(|(slot, _)| (slot, None)).collect())
-            }
+            FileChange::Remove { .. } => Ok(naming.iter().map(|slot| (*slot, None)).collect()),
         }
+    }
+
+    /// The fields that name the file already, all of which the caller must be allowed to write: what they name changes.
+    fn naming(&self, tx: &Tx<'_>, access: &TableAccess) -> Result<Vec<usize>, AppError> {
+        let (FileChange::Put { entry: FileEntry { name, .. }, .. } | FileChange::Remove { name }) =
+            &self.change;
+        let fields = access.schema.fields.iter().enumerate();
+        let names = |slot: usize| tx.cell(access.id(), self.record, slot) == Cell::Text(name);
+        let naming = fields.filter(|(slot, field)| field.holds_file_name() && names(*slot));
+        let naming: Vec<usize> = naming.map(|(slot, _)| slot).collect();
+        if let Some(slot) = naming.iter().find(|slot| !access.may_write(**slot)) {
+            let caption = &access.schema.fields[*slot].caption;
+            return Err(AppError::Forbidden(format!(
+                "this key may not write field {caption:?}, which names this file"
+            )));
+        }
+        Ok(naming)
     }
 
     /// The record's list as it is to be.
@@ -144,7 +160,8 @@ impl Transaction for FileTransaction {
         if !tx.exists(table, self.record) {
             return Err(AppError::RecordNotFound { place: None });
         }
-        let mut values = self.fields(tx, &access)?;
+        let naming = self.naming(tx, &access)?;
+        let mut values = self.fields(&naming, &access)?;
         let slots: Vec<u16> = values.iter().map(|(slot, _)| *slot as u16).collect();
         let mut asked = Vec::new();
         if self.behalf.hides_records(tx, table) {
@@ -152,7 +169,8 @@ impl Transaction for FileTransaction {
         }
         if self.behalf.has_rights(tx, table) {
             asked.push((Right::Write(table), self.record));
-            let fields = slots.iter().map(|slot| Right::WriteField(FieldAtKey(table, *slot)));
+            let fields = slots.iter().copied().chain(naming.iter().map(|slot| *slot as u16));
+            let fields = fields.map(|slot| Right::WriteField(FieldAtKey(table, slot)));
             asked.extend(fields.map(|right| (right, self.record)));
         }
         if !asked.is_empty() {

@@ -51,6 +51,7 @@ impl Session {
         // Ids of tables are never used again: what is left is dead, and only takes room.
         self.end_shares(move |target| match target {
             ShareTarget::View { table, .. } | ShareTarget::File { table, .. } => Some(*table) == id,
+            ShareTarget::Made { .. } => false,
         })
         .await?;
         Ok(edited)

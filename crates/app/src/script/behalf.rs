@@ -142,6 +142,7 @@ impl Behalf {
         recording.start();
         let is_time_up = || recording.is_time_up(script);
         let reach = Reach {
+            behalf: self,
             outside: self.app.outside.get().map(|outside| &**outside),
             contents: Contents::new(&self.app, &self.database.id),
             limits: script,

@@ -11,12 +11,13 @@ use std::{
 };
 
 use boobook_engine::{Applied, Snapshot, Tx, TxError};
+use boobook_files::Hash;
 use boobook_model::UserId;
 use boobook_store::Idempotency;
 use serde_json::Value as Json;
 
 use super::{
-    Behalf, Deferred, Leaves, Mail, Parked, Place, Recording, Then, Undelivered,
+    Behalf, Contents, Deferred, Leaves, Mail, Parked, Place, Recording, Then, Undelivered,
     deferred::{Owner, random_id},
     refused,
 };
@@ -109,8 +110,13 @@ struct Delivery {
 impl Delivery {
     fn deliver(&self) -> Result<(), Undelivered> {
         let time_max = Duration::from_millis(self.behalf.app.limits.script.write_ms_max);
+        let contents = Contents::new(&self.behalf.app, &self.behalf.database.id);
+        let read = self.queued.mail.attachments.iter().map(|file| contents.read(file, time_max));
+        let read: Result<Vec<_>, _> = read.collect();
+        let read =
+            read.map_err(|error| Undelivered { message: error.message, is_final: !error.is_transient })?;
         match self.behalf.app.outside.get() {
-            Some(outside) => outside.mail(&self.queued.mail, time_max),
+            Some(outside) => outside.mail(&self.queued.mail, &read, time_max),
             None => {
                 Err(Undelivered { message: "there is no way out of this server".into(), is_final: false })
             }
@@ -201,6 +207,14 @@ impl Transaction for Delivery {
             database.stall(self);
         }
     }
+}
+
+/// The contents that work wants which was put off and is stored as `body`: attachments of a message. They stay until it is
+/// delivered, whatever becomes of the records that had them.
+pub(crate) fn wanted_contents(body: &[u8]) -> Vec<Hash> {
+    let queued = serde_json::from_slice::<Json>(body).ok().and_then(|json| Queued::read(json.get("mail")?));
+    let attachments = queued.map(|queued| queued.mail.attachments).unwrap_or_default();
+    attachments.iter().filter_map(|file| file.sha256.parse().ok()).collect()
 }
 
 /// The messages that a transaction queued, as work put off.

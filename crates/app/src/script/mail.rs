@@ -1,6 +1,9 @@
 //! `sendEmail()`: what a script asks for as a message.
 
+use boobook_model::FileEntry;
 use boobook_nx::{HostError, Value};
+
+use super::files::entry;
 
 /// A message of a script. Addresses are as the script has them.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -22,6 +25,8 @@ pub struct Mail {
     pub text: Option<String>,
     /// As HTML.
     pub html: Option<String>,
+    /// Files of records that go along, as they were when it was queued.
+    pub attachments: Vec<FileEntry>,
 }
 
 /// One message goes to at most so many.
@@ -43,10 +48,11 @@ pub(super) fn mail(arguments: &[Value]) -> Result<Mail, HostError> {
             "subject" => mail.subject = text(key, value)?,
             "text" => mail.text = Some(text(key, value)?),
             "html" => mail.html = Some(text(key, value)?),
-            "attachments" => return Err(HostError::new("sendEmail() cannot send files yet")),
+            "attachments" => mail.attachments = files(value)?,
             other => {
                 return Err(HostError::new(format!(
-                    "sendEmail() has no {other:?}; it has from, to, cc, bcc, replyTo, subject, text, html"
+                    "sendEmail() has no {other:?}; it has from, to, cc, bcc, replyTo, subject, text, html, \
+                     attachments"
                 )));
             }
         }
@@ -66,6 +72,13 @@ fn text(key: &str, value: &Value) -> Result<String, HostError> {
         Value::Text(text) => Ok(text.to_string()),
         _ => Err(HostError::new(format!("{key:?} of sendEmail() is a text"))),
     }
+}
+
+/// What is known of files. Which ones a script may send is decided by the language.
+fn files(value: &Value) -> Result<Vec<FileEntry>, HostError> {
+    let known =
+        |file: Value| entry(&file).ok_or_else(|| HostError::new("sendEmail() sends files of records"));
+    value.items().map(known).collect()
 }
 
 /// One text with commas, or several texts.
@@ -117,7 +130,7 @@ mod tests {
             (r#"{"to": " , "}"#, "has no recipient"),
             (r#"{"to": 5}"#, "\"to\" of sendEmail() is a text"),
             (r#"{"To": "a@x.example"}"#, "has no \"To\""),
-            (r#"{"to": "a@x.example", "attachments": []}"#, "cannot send files yet"),
+            (r#"{"to": "a@x.example", "attachments": ["a.txt"]}"#, "sends files of records"),
             (&many, "101 recipients"),
         ] {
             let error = read(message).unwrap_err();

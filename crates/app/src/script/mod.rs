@@ -19,7 +19,9 @@ mod outside;
 mod overlay;
 mod reading;
 mod recording;
+mod sharing;
 mod snapshot;
+mod temporary;
 mod threads;
 mod transaction;
 
@@ -39,8 +41,8 @@ use crate::{AppError, Database, Session, TableAccess, app::Inner};
 pub(crate) use behalf::{Behalf, Written};
 pub(crate) use compiled::CompiledScripts;
 pub(crate) use deferred::{Deferred, Parked, Then, deferred, resume};
-pub(crate) use delivery::MailCounters;
 pub use delivery::MailCounts;
+pub(crate) use delivery::{MailCounters, wanted_contents};
 pub(crate) use files::Contents;
 pub use formulas::{Computed, Formulas};
 pub use limits::ScriptLimits;
@@ -108,6 +110,7 @@ pub(crate) struct Runner {
     pub(crate) users: Vec<boobook_nx::User>,
     pub(crate) team: String,
     pub(crate) database: String,
+    pub(crate) public_url: String,
 }
 
 impl Runner {
@@ -137,7 +140,8 @@ impl Runner {
         });
         // A key may act in a lesser role than its user has.
         user.roles = vec![role.as_str().into()];
-        Self { is_admin: role.is_admin(), user, users, team, database: database.to_owned() }
+        let public_url = app.public_url().to_owned();
+        Self { is_admin: role.is_admin(), user, users, team, database: database.to_owned(), public_url }
     }
 }
 

@@ -7,7 +7,7 @@ use boobook_nx::{HostError, Object, Value, json};
 use bytes::Bytes;
 
 use super::{
-    Contents, Recording, ScriptLimits,
+    Behalf, Contents, Recording, ScriptLimits,
     mail::{self, Mail},
     recording::{Answer, Question},
 };
@@ -21,8 +21,8 @@ pub trait Outside: Send + Sync + 'static {
     /// sentence for the script's author.
     fn check_mail(&self, mail: &Mail) -> Option<Result<(), String>>;
 
-    /// Hands a message to the mail server, within `time_max`.
-    fn mail(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered>;
+    /// Hands a message to the mail server, within `time_max`, with the contents of its attachments in their order.
+    fn mail(&self, mail: &Mail, contents: &[Bytes], time_max: Duration) -> Result<(), Undelivered>;
 }
 
 /// Why a message was not taken.
@@ -62,6 +62,7 @@ pub struct HttpAnswer {
 
 /// The way out of a run.
 pub(crate) struct Reach<'a> {
+    pub(crate) behalf: &'a Behalf,
     pub(crate) outside: Option<&'a dyn Outside>,
     pub(crate) contents: Contents<'a>,
     pub(crate) limits: &'a ScriptLimits,
@@ -92,15 +93,14 @@ impl Reach<'_> {
                     self.add_files(recording, &mut request, body, files)?;
                 }
                 let sent = Question::Http(request.clone());
-                let answer = recording
-                    .ask(self.limits, sent, |_, left| Answer::Value(answer(outside.http(request, left))))?;
-                match answer {
-                    Answer::Value(value) => Ok(value),
-                    Answer::File(_) => Err(HostError::new("a file is no answer to http()")),
-                }
+                let answer = recording.ask(self.limits, sent, |_, left| {
+                    Answer::Value(Ok(answer(outside.http(request, left))))
+                })?;
+                answer.value("http")
             }
             (Some(outside), "sendEmail") => {
                 let mail = mail::mail(arguments)?;
+                mail.attachments.iter().try_for_each(|file| self.contents.take(file.size))?;
                 match outside.check_mail(&mail) {
                     Some(Ok(())) => {
                         recording.send(mail)?;
@@ -112,7 +112,13 @@ impl Reach<'_> {
                     )),
                 }
             }
-            _ => Err(HostError::new(format!("{function}() is not available on this server yet"))),
+            _ => {
+                let done = self.share(recording, function, arguments);
+                let done = done.or_else(|| self.keep_file(recording, function, arguments));
+                done.unwrap_or_else(|| {
+                    Err(HostError::new(format!("{function}() is not available on this server yet")))
+                })
+            }
         }
     }
 }

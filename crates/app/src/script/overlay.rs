@@ -169,6 +169,10 @@ impl Host for Overlay<'_, '_> {
         (&self.runner.team, &self.runner.database)
     }
 
+    fn public_url(&self) -> &str {
+        &self.runner.public_url
+    }
+
     fn log(&mut self, message: &str) {
         tracing::debug!(database = %self.runner.database, "script: {message}");
     }

@@ -7,17 +7,19 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use boobook_files::{Hash, Stored};
+use boobook_model::FileEntry;
 use boobook_nx::{HostError, Value};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::{HttpRequest, Mail, ScriptLimits, files::Imported};
-use crate::Host;
+use crate::{Host, ShareTarget};
 
 /// Where a run is, which decides on what it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,19 +70,29 @@ struct Run {
     mails: RefCell<Vec<Mail>>,
 }
 
-/// What the web is asked for.
+/// What is asked for outside of the database.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Question {
-    /// An answer for the script.
+    /// An answer of the web for the script.
     Http(HttpRequest),
-    /// A file.
+    /// A file of the web.
     Import(HttpRequest),
+    /// The link of a share.
+    Share(ShareTarget),
+    /// The end of a share.
+    Unshare(ShareTarget),
+    /// The end of the shares of all views.
+    UnshareViews,
+    /// The link of a file of no record.
+    KeepFile(FileEntry),
+    /// A link, and what its file is to go on with.
+    AppendToFile(Arc<str>, Arc<str>),
 }
 
 /// What came of it.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    Value(Value),
+    Value(Result<Value, HostError>),
     /// The stored content, or what is wrong.
     File(Result<Imported, String>),
 }
@@ -90,6 +102,16 @@ struct Asked {
     answer: Answer,
     /// By this run.
     is_used: bool,
+}
+
+impl Answer {
+    /// For a function that answers no file.
+    pub(crate) fn value(self, function: &str) -> Result<Value, HostError> {
+        match self {
+            Self::Value(value) => value,
+            Self::File(_) => Err(HostError::new(format!("a file is no answer to {function}()"))),
+        }
+    }
 }
 
 /// Numbers that nobody can foretell, the same ones in each run.
@@ -311,7 +333,7 @@ mod tests {
         let heard = urls.iter().map(|url| {
             let answer = recording.ask(&limits, question(url), |_, _| {
                 sent.set(sent.get() + 1);
-                Answer::Value(format!("{url} {}", sent.get()).into())
+                Answer::Value(Ok(format!("{url} {}", sent.get()).into()))
             });
             answer.map_or_else(|error| error.message, |answer| format!("{answer:?}"))
         });

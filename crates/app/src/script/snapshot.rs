@@ -160,6 +160,10 @@ impl Host for Reader<'_> {
         (&self.runner.team, &self.runner.database)
     }
 
+    fn public_url(&self) -> &str {
+        &self.runner.public_url
+    }
+
     fn load_file(&mut self, file: &FileEntry) -> Result<Vec<u8>, HostError> {
         let (contents, time_max) =
             self.contents.as_ref().ok_or_else(|| HostError::new("contents of files cannot be read here"))?;

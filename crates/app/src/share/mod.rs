@@ -194,6 +194,12 @@ impl Shared {
         view.filter(|_| may_read).cloned().ok_or(AppError::ShareNotFound)
     }
 
+    /// Opens a file of no record.
+    pub async fn made(&self, file: &FileEntry, range: ByteRange) -> Result<FileDownload, AppError> {
+        let content = self.session.content(file, range).await?;
+        Ok(FileDownload { entry: file.clone(), content })
+    }
+
     /// What is known of the file that is shared; not found where it is gone, or its maker may not see it any more.
     pub async fn file(&self, table: TableId, record: RecordId, name: &str) -> Result<FileEntry, AppError> {
         self.session.file(&table.to_string(), record, name).await.map_err(not_found)

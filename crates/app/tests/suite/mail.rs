@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use boobook_app::{AppError, Limits, MailCounts, Undelivered};
+use boobook_files::{Blobs, Hash, ThumbnailOptions, Thumbnails};
 use boobook_store::{Fault, FaultStore, Faults, MemStore, Store};
 
 use crate::{harness::*, web::*};
@@ -109,6 +110,45 @@ async fn what_is_refused_for_good_is_dropped() {
         settled(&again, |mails| mails.failed == 1).await;
     }
     assert_eq!((web.sent().len(), web.refusals.lock().len(), queued(&w, &inner)), (0, 0, 0));
+}
+
+/// Attachments are what they were when the message was queued, however long it takes, whatever becomes of the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_wait_with_their_message() {
+    let (w, web, inner, _) = start().await;
+    let blobs = Blobs::memory();
+    let thumbnails = || Thumbnails::new(blobs.clone(), ThumbnailOptions::default()).unwrap();
+    w.app.keep_files(blobs.clone(), thumbnails());
+    web.refusals.lock().push_back(Undelivered { message: "away".into(), is_final: false });
+    let source = "let k := (create Kunden);
+        let files := [createTextFile(k, \"first\", \"a.txt\"), createTextFile(k, \"second\", \"b.txt\")];
+        sendEmail({to: \"a@x.example\", subject: \"two\", attachments: files}); delete k";
+    exec(&w, source).await.unwrap();
+    settled(&w, |mails| mails.failed == 1).await;
+    let later_ms = 2_000_000_000_000;
+    w.host.advance(later_ms);
+    let again = w.restarted(Arc::new(inner.clone()));
+    again.app.keep_files(blobs.clone(), thumbnails());
+    let database = again.database.parse().unwrap();
+    let is_kept = async || blobs.exists(&database, &Hash::of(b"first")).await.unwrap();
+    // Opened before there is a way out, so that it is still queued when the collector comes.
+    again.session().await;
+    again.app.collect_files().await.unwrap();
+    assert!(is_kept().await, "no record has it, but a message");
+    again.app.stop();
+    let third = w.restarted(Arc::new(inner.clone()));
+    third.app.keep_files(blobs.clone(), thumbnails());
+    third.app.reach_outside(Arc::clone(&web) as _);
+    w.host.advance(later_ms / 2);
+    third.session().await;
+    settled(&third, |mails| mails.sent == 1).await;
+    assert_eq!(web.sent(), ["two + a.txt: first + b.txt: second"]);
+    let last = w.restarted(Arc::new(inner.clone()));
+    last.app.keep_files(blobs.clone(), thumbnails());
+    last.session().await;
+    last.app.collect_files().await.unwrap();
+    assert!(!is_kept().await);
+    last.app.stop();
 }
 
 /// At least once: who stops between sending and noting sends it again.

@@ -190,7 +190,7 @@ impl Outside for Pictures {
         None
     }
 
-    fn mail(&self, _mail: &Mail, _time_max: Duration) -> Result<(), Undelivered> {
+    fn mail(&self, _mail: &Mail, _contents: &[Bytes], _time_max: Duration) -> Result<(), Undelivered> {
         Ok(())
     }
 }

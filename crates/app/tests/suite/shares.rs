@@ -5,11 +5,15 @@ use std::sync::Arc;
 use boobook_app::{
     AppError, Limits, NewKey, NewUser, PasswordProof, Session, ShareChange, ShareTarget, ViewWanted,
 };
+use boobook_files::{Blobs, ByteRange, Hash, ThumbnailOptions, Thumbnails};
 use boobook_model::Value;
 use boobook_store::MemStore;
 use serde_json::{Value as Json, json};
 
-use crate::harness::*;
+use crate::{
+    harness::*,
+    web::{Web, exec},
+};
 
 /// A workspace with a table of salaries, and a session of Eva, an admin.
 async fn salaries() -> (Workspace, Session) {
@@ -151,6 +155,72 @@ async fn another_process_makes_and_ends_links() {
     other.app.ready().await.unwrap();
     let gone = other.app.shared(&share.token, PasswordProof::None).await;
     assert_eq!(gone.err(), Some(AppError::ShareNotFound));
+}
+
+/// What was shared was shared: a run that loses to another write must not share anew, nor end what it gave away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_runs_again_answers_the_links_of_its_first_run() {
+    let (w, eva) = salaries().await;
+    let ShareTarget::View { view: id, .. } = view(&eva, json!([{"expression": "Wer"}])).await else {
+        unreachable!()
+    };
+    w.app.be_reached_at("https://data.example/b/");
+    let web = Web::of(&w);
+    let (session, handle) = (w.session().await, tokio::runtime::Handle::current());
+    web.before_answers(move |_| {
+        handle.block_on(write(&session, "Gehalt", vec![create(vec![(0, text("Neu"))])])).unwrap();
+    });
+    let source = format!(
+        "let a := shareView(\"{id}\"); unshareView(\"{id}\"); let b := shareView(\"{id}\");
+         http(\"GET\", a); http(\"GET\", b); (create Gehalt).Wer := cnt(select Gehalt); [a, b]"
+    );
+    let links: [String; 2] = serde_json::from_str(&exec(&w, &source).await.unwrap()).unwrap();
+    let tokens = links.map(|link| link.strip_prefix("https://data.example/b/share/").unwrap().to_owned());
+    assert_eq!(web.asked(), tokens, "both were asked for once, by the first run");
+    assert_eq!(read(&w, &tokens[0]).await, Err(AppError::ShareNotFound));
+    assert_eq!(
+        read(&w, &tokens[1]).await.unwrap().1.last().unwrap(),
+        "6",
+        "the second run saw what came meanwhile"
+    );
+}
+
+/// A file of no record lasts a day, and its content as long, however old that is; then both are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_no_record_is_for_a_day() {
+    let w = workspace(Arc::new(MemStore::default()), Limits::default()).await;
+    let blobs = Blobs::memory();
+    w.app.keep_files(blobs.clone(), Thumbnails::new(blobs.clone(), ThumbnailOptions::default()).unwrap());
+    let source = "let l := createTempFile(\"first\", \"a.txt\"); appendTempFile(l, \", more\")";
+    let link: String = serde_json::from_str(&exec(&w, source).await.unwrap()).unwrap();
+    let token = link.strip_prefix("/share/").unwrap();
+    let content = async || {
+        let shared = w.app.shared(token, PasswordProof::None).await?;
+        let ShareTarget::Made { file } = &shared.share.target else { unreachable!() };
+        let download = shared.made(file, ByteRange::Whole).await?;
+        Ok::<_, AppError>(download.content.bytes().await.unwrap())
+    };
+    let kept = async |content: &str| {
+        w.app.collect_files().await.unwrap();
+        blobs.exists(&w.database.parse().unwrap(), &Hash::of(content.as_bytes())).await.unwrap()
+    };
+    assert_eq!(content().await.unwrap(), "first, more");
+    // The clock of contents is the machine's: seen from far ahead all of them are old.
+    w.host.advance(2_000_000_000_000);
+    assert_eq!(content().await, Err(AppError::ShareNotFound), "a day is over");
+    assert!(!kept("first, more").await && !kept("first").await);
+    let link: String = serde_json::from_str(&exec(&w, source).await.unwrap()).unwrap();
+    assert!(kept("first, more").await && !kept("first").await, "what was gone on with is nobody's");
+    w.host.advance(24 * 60 * 60 * 1000 - 1);
+    assert!(kept("first, more").await);
+    w.host.advance(1);
+    let token = link.strip_prefix("/share/").unwrap();
+    let gone = w.app.shared(token, PasswordProof::None).await;
+    assert_eq!(gone.err(), Some(AppError::ShareNotFound));
+    assert!(!kept("first, more").await);
+    let late = exec(&w, &format!("appendTempFile(\"{link}\", \"x\")")).await.unwrap_err();
+    assert!(matches!(&late, AppError::Script(error) if error.message.contains("within a day")), "{late:?}");
+    w.app.stop();
 }
 
 #[tokio::test]

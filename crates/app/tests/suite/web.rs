@@ -9,6 +9,7 @@ use std::{
 use boobook_app::{
     AppError, HttpAnswer, HttpRequest, Mail, Outside, ScriptAnswer, ScriptRequest, Undelivered,
 };
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::harness::*;
@@ -52,7 +53,7 @@ impl Web {
         counts
     }
 
-    /// The subjects of the messages that were taken.
+    /// The subjects of the messages that were taken, and the files that came along.
     pub fn sent(&self) -> Vec<String> {
         self.sent.lock().clone()
     }
@@ -82,11 +83,15 @@ impl Outside for Web {
         Some(if mail.to.iter().all(|to| to.contains('@')) { Ok(()) } else { Err("no address".into()) })
     }
 
-    fn mail(&self, mail: &Mail, _time_max: Duration) -> Result<(), Undelivered> {
+    fn mail(&self, mail: &Mail, contents: &[Bytes], _time_max: Duration) -> Result<(), Undelivered> {
         if let Some(refusal) = self.refusals.lock().pop_front() {
             return Err(refusal);
         }
-        self.sent.lock().push(mail.subject.clone());
+        let mut sent = mail.subject.clone();
+        for (file, content) in mail.attachments.iter().zip(contents) {
+            sent += &format!(" + {}: {}", file.name, String::from_utf8_lossy(content));
+        }
+        self.sent.lock().push(sent);
         Ok(())
     }
 }

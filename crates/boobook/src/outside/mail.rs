@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use boobook_app::{Mail, Undelivered};
+use bytes::Bytes;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart, SinglePart},
+    message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
     transport::smtp::authentication::Credentials,
 };
 
@@ -18,6 +19,13 @@ use crate::{
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+}
+
+/// What a message says.
+enum Body {
+    One(SinglePart),
+    /// As text and as HTML.
+    Both(MultiPart),
 }
 
 impl Mailer {
@@ -54,12 +62,18 @@ impl Mailer {
 
     /// Whether it is a message that can be sent. An error is a sentence for the script's author.
     pub(super) fn check(&self, mail: &Mail) -> Result<(), String> {
-        self.message(mail).map(|_| ())
+        self.message(mail, &[]).map(|_| ())
     }
 
     /// Sends a message, within a time.
-    pub(super) async fn send(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
-        let message = self.message(mail).map_err(|message| Undelivered { message, is_final: true })?;
+    pub(super) async fn send(
+        &self,
+        mail: &Mail,
+        contents: &[Bytes],
+        time_max: Duration,
+    ) -> Result<(), Undelivered> {
+        let message =
+            self.message(mail, contents).map_err(|message| Undelivered { message, is_final: true })?;
         let late = |_| Undelivered {
             message: format!("the mail server did not take the message within {} ms", time_max.as_millis()),
             is_final: false,
@@ -79,7 +93,7 @@ impl Mailer {
         })
     }
 
-    fn message(&self, mail: &Mail) -> Result<Message, String> {
+    fn message(&self, mail: &Mail, contents: &[Bytes]) -> Result<Message, String> {
         let read = |text: &str| {
             text.parse::<Mailbox>().map_err(|error| format!("{text:?} is no mail address: {error}"))
         };
@@ -100,10 +114,30 @@ impl Mailer {
         for address in &mail.bcc {
             builder = builder.bcc(read(address)?);
         }
-        let built = match (mail.text.clone(), mail.html.clone()) {
-            (Some(text), Some(html)) => builder.multipart(MultiPart::alternative_plain_html(text, html)),
-            (None, Some(html)) => builder.singlepart(SinglePart::html(html)),
-            (text, None) => builder.singlepart(SinglePart::plain(text.unwrap_or_default())),
+        let attached = mail.attachments.iter().zip(contents).map(|(file, content)| {
+            // What is no type is bytes.
+            let kind = ContentType::parse(&file.content_type)
+                .or_else(|_| ContentType::parse("application/octet-stream"))
+                .map_err(|error| format!("{:?} is no type of a file: {error}", file.content_type))?;
+            Ok(Attachment::new(file.name.clone()).body(content.to_vec(), kind))
+        });
+        let attached: Vec<SinglePart> = attached.collect::<Result<_, String>>()?;
+        let body = match (mail.text.clone(), mail.html.clone()) {
+            (Some(text), Some(html)) => Body::Both(MultiPart::alternative_plain_html(text, html)),
+            (None, Some(html)) => Body::One(SinglePart::html(html)),
+            (text, None) => Body::One(SinglePart::plain(text.unwrap_or_default())),
+        };
+        let built = match (body, attached.is_empty()) {
+            (Body::One(one), true) => builder.singlepart(one),
+            (Body::Both(both), true) => builder.multipart(both),
+            (body, false) => {
+                let whole = MultiPart::mixed();
+                let whole = match body {
+                    Body::One(one) => whole.singlepart(one),
+                    Body::Both(both) => whole.multipart(both),
+                };
+                builder.multipart(attached.into_iter().fold(whole, MultiPart::singlepart))
+            }
         };
         built.map_err(|error| format!("the message cannot be made: {error}"))
     }

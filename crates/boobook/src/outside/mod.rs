@@ -8,6 +8,7 @@ mod web;
 use std::time::Duration;
 
 use boobook_app::{HttpAnswer, HttpRequest, Mail, Outside, Undelivered};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::config::ScriptSettings;
@@ -40,9 +41,9 @@ impl Outside for World {
         Some(self.mailer.as_ref()?.check(mail))
     }
 
-    fn mail(&self, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
+    fn mail(&self, mail: &Mail, contents: &[Bytes], time_max: Duration) -> Result<(), Undelivered> {
         match &self.mailer {
-            Some(mailer) => self.runtime.block_on(mailer.send(mail, time_max)),
+            Some(mailer) => self.runtime.block_on(mailer.send(mail, contents, time_max)),
             // Who takes it out of the settings may put it in again.
             None => Err(Undelivered {
                 message: "there is no mail server (script.mail.host)".into(),

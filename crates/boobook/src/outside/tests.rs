@@ -6,6 +6,8 @@ use std::{
 };
 
 use boobook_app::{HttpRequest, Mail, Undelivered};
+use boobook_model::FileEntry;
+use bytes::Bytes;
 use tokio::runtime::Runtime;
 
 use super::{Network, guard, mail::Mailer, web::Web};
@@ -261,6 +263,10 @@ fn sink() -> (u16, thread::JoinHandle<String>) {
 }
 
 fn post(port: u16, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
+    post_with(port, mail, &[], time_max)
+}
+
+fn post_with(port: u16, mail: &Mail, contents: &[Bytes], time_max: Duration) -> Result<(), Undelivered> {
     let settings = ScriptMailSettings {
         host: "127.0.0.1".into(),
         port,
@@ -270,7 +276,7 @@ fn post(port: u16, mail: &Mail, time_max: Duration) -> Result<(), Undelivered> {
     };
     let mailer = Mailer::new(&settings).unwrap().unwrap();
     let is_one = mailer.check(mail);
-    let sent = Runtime::new().unwrap().block_on(mailer.send(mail, time_max));
+    let sent = Runtime::new().unwrap().block_on(mailer.send(mail, contents, time_max));
     if let Err(message) = is_one {
         assert_eq!(sent, Err(Undelivered { message, is_final: true }), "what is no message is not sent");
     }
@@ -306,6 +312,46 @@ fn a_message_is_handed_over() {
     }
     let headers = said.lines().filter(|line| line.starts_with("Bcc:")).count();
     assert!(headers == 0 && !said.contains("RCPT TO:<evil"), "{said}");
+}
+
+#[test]
+fn files_go_along() {
+    let file = |name: &str, content_type: &str| FileEntry {
+        name: name.into(),
+        size: 5,
+        sha256: String::new(),
+        content_type: content_type.into(),
+        modified_at_ms: 0,
+        modified_by: String::new(),
+    };
+    let attachments =
+        vec![file("Grüße.txt", "text/plain"), file("b.bin", "no type\r\nBcc: evil@example.com")];
+    let contents = [Bytes::from_static(b"Hello"), Bytes::from_static(&[0, 255, 10])];
+    for (html, text) in [(None, Some("Hi")), (Some("<b>Hi</b>"), None), (Some("<b>Hi</b>"), Some("Hi"))] {
+        let (port, taken) = sink();
+        let mail = Mail {
+            to: vec!["ada@example.com".into()],
+            html: html.map(str::to_owned),
+            text: text.map(str::to_owned),
+            attachments: attachments.clone(),
+            ..Mail::default()
+        };
+        post_with(port, &mail, &contents, LONG).unwrap();
+        let said = taken.join().unwrap();
+        for part in [
+            "multipart/mixed",
+            "Content-Type: text/plain\n",
+            "Content-Type: application/octet-stream\n",
+            "filename=\"b.bin\"",
+            "AP8K",
+            "Hello",
+            "Hi",
+        ] {
+            assert!(said.contains(part), "{part} is not in\n{said}");
+        }
+        assert!(!said.contains("evil"), "{said}");
+        assert_eq!(said.contains("multipart/alternative"), html.and(text).is_some());
+    }
 }
 
 #[test]

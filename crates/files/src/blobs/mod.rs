@@ -142,7 +142,12 @@ impl Backend {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
 ) -> Result<T, BlobError> {
-    match tokio::task::spawn_blocking(work).await {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// What work on the blocking pool came to.
+fn joined<T>(done: Result<Result<T, BlobError>, tokio::task::JoinError>) -> Result<T, BlobError> {
+    match done {
         Ok(done) => done,
         Err(e) => match e.try_into_panic() {
             Ok(panicked) => panic::resume_unwind(panicked),

@@ -6,21 +6,23 @@ use boobook_model::DatabaseId;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{
-    Backend, Blobs, Stored, blocking,
+    Backend, Blobs, Stored, blocking, joined,
     local::{Local, Temporary},
     remote::RemoteUpload,
 };
 use crate::BlobError;
 
 /// What is gathered before the disk is asked to write: large enough that the hop to the blocking pool (some 10 µs)
-/// does not count, small enough for thousands of uploads at once.
+/// does not count, small enough for thousands of uploads at once. There are two: one is hashed and written while the
+/// next one fills.
 const BUFFER_BYTES: usize = 256 << 10;
 
 impl Blobs {
     /// Stores a content, whole or not at all; when it answers, the content is durable. At most `size_max` bytes are
-    /// taken. Memory does not grow with the content: 256 KiB an upload to a directory, 10 MiB to an object store.
+    /// taken. Memory does not grow with the content: 512 KiB an upload to a directory, 10 MiB to an object store.
     ///
     /// An upload that fails or is dropped midway leaves nothing, or a temporary that [`Self::collect`] removes.
     pub async fn put<E: Display>(
@@ -81,18 +83,21 @@ struct LocalUpload {
     database: DatabaseId,
     buffer: Vec<u8>,
     /// `None` until the first buffer is full: what is small is written in one go.
-    temporary: Option<Temporary>,
+    writing: Option<Writing>,
 }
+
+/// A buffer on its way to the temporary; gives both back.
+type Writing = JoinHandle<Result<(Temporary, Vec<u8>), BlobError>>;
 
 impl LocalUpload {
     fn new(local: &Arc<Local>, database: &DatabaseId) -> Self {
-        Self { local: local.clone(), database: database.clone(), buffer: Vec::new(), temporary: None }
+        Self { local: local.clone(), database: database.clone(), buffer: Vec::new(), writing: None }
     }
 
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), BlobError> {
         while !bytes.is_empty() {
             if self.buffer.len() == BUFFER_BYTES {
-                (self.temporary, self.buffer) = self.flush().await?;
+                self.flush().await?;
             }
             // Copied even where a piece is large: a small piece may hold the large buffer that it was cut from.
             let piece = bytes.split_to(bytes.len().min(BUFFER_BYTES - self.buffer.len()));
@@ -101,21 +106,33 @@ impl LocalUpload {
         Ok(())
     }
 
-    /// Appends the buffer to the temporary; gives both back.
-    fn flush(&mut self) -> impl Future<Output = Result<(Option<Temporary>, Vec<u8>), BlobError>> + use<> {
+    /// Begins to append the buffer to the temporary, when the one before is written; that one is filled next.
+    async fn flush(&mut self) -> Result<(), BlobError> {
+        let (temporary, empty) = self.written().await?;
+        let buffer = mem::replace(&mut self.buffer, empty);
         let (local, database) = (self.local.clone(), self.database.clone());
-        let (temporary, mut buffer) = (self.temporary.take(), mem::take(&mut self.buffer));
-        blocking(move || {
+        self.writing = Some(tokio::task::spawn_blocking(move || {
             let mut temporary = temporary.map_or_else(|| local.begin(&database), Ok)?;
             temporary.write(&buffer)?;
+            let mut buffer = buffer;
             buffer.clear();
-            Ok((Some(temporary), buffer))
-        })
+            Ok((temporary, buffer))
+        }));
+        Ok(())
+    }
+
+    /// Waits for what is being written; the temporary, and an empty buffer.
+    async fn written(&mut self) -> Result<(Option<Temporary>, Vec<u8>), BlobError> {
+        let Some(writing) = &mut self.writing else { return Ok((None, Vec::new())) };
+        let written = joined(writing.await);
+        self.writing = None;
+        written.map(|(temporary, buffer)| (Some(temporary), buffer))
     }
 
     async fn finish(&mut self) -> Result<Stored, BlobError> {
+        let (temporary, _) = self.written().await?;
         let (local, database) = (self.local.clone(), self.database.clone());
-        let (temporary, buffer) = (self.temporary.take(), mem::take(&mut self.buffer));
+        let buffer = mem::take(&mut self.buffer);
         blocking(move || {
             let mut temporary = temporary.map_or_else(|| local.begin(&database), Ok)?;
             temporary.write(&buffer)?;
@@ -125,7 +142,8 @@ impl LocalUpload {
     }
 
     async fn abort(&mut self) {
-        let temporary = self.temporary.take();
+        // What is wrong with it is not what was wrong first.
+        let Ok((temporary, _)) = self.written().await else { return };
         // It removes its file itself; an error of that is the collector's matter.
         let _ = blocking(move || {
             drop(temporary);
@@ -138,10 +156,11 @@ impl LocalUpload {
 /// A client that goes away drops its upload on a worker that must not wait for a disk to free a large file.
 impl Drop for LocalUpload {
     fn drop(&mut self) {
-        if let Some(temporary) = self.temporary.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        if let Some(writing) = self.writing.take()
+            && let Ok(runtime) = Handle::try_current()
         {
-            drop(runtime.spawn_blocking(move || drop(temporary)));
+            let waiting = runtime.clone();
+            drop(runtime.spawn_blocking(move || drop(waiting.block_on(writing))));
         }
     }
 }

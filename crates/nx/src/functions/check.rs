@@ -59,6 +59,10 @@ impl Host for Still {
         ("team", "database")
     }
 
+    fn public_url(&self) -> &'static str {
+        ""
+    }
+
     fn log(&mut self, _: &str) {}
 }
 

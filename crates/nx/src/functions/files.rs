@@ -143,7 +143,7 @@ pub const FUNCTIONS: &[FunctionDef] = &[
 type Target = (TableId, RecordId, Arc<str>);
 
 /// A file as arguments begin with it: `file`, or a record and a name. `None` where one is empty.
-fn target(arguments: &[Value]) -> Option<Target> {
+pub(super) fn target(arguments: &[Value]) -> Option<Target> {
     match arguments {
         [Value::Record(table, record), Value::Text(name) | Value::File(.., name), ..] => {
             Some((*table, *record, Arc::clone(name)))
@@ -154,7 +154,7 @@ fn target(arguments: &[Value]) -> Option<Target> {
 }
 
 /// The file that arguments name, if it is there and the run may know of it.
-fn found(
+pub(super) fn found(
     cx: &mut Context<'_>,
     arguments: &[Value],
 ) -> Result<Option<(TableId, RecordId, FileEntry)>, RunError> {
@@ -172,7 +172,7 @@ fn owner(function: &str, argument: Option<&Value>) -> Result<(TableId, RecordId)
     }
 }
 
-fn file_name<'a>(function: &str, argument: Option<&'a Value>) -> Result<&'a str, RunError> {
+pub(super) fn file_name<'a>(function: &str, argument: Option<&'a Value>) -> Result<&'a str, RunError> {
     match argument {
         Some(Value::Text(name)) => Ok(name),
         _ => Err(RunError::other(format!("{function}() needs a name for the file; this one is empty"))),
@@ -194,6 +194,11 @@ fn file(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {
 
 pub(super) fn metadata(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {
     let Some((_, _, entry)) = found(cx, arguments)? else { return Ok(Value::Null) };
+    cx.made(known(entry))
+}
+
+/// What is known of a file.
+pub(super) fn known(entry: FileEntry) -> Value {
     let known: Object = [
         ("name", entry.name.into()),
         ("size", Value::number(entry.size as f64)),
@@ -205,7 +210,7 @@ pub(super) fn metadata(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Valu
     .into_iter()
     .map(|(key, value)| (Arc::from(key), value))
     .collect();
-    cx.made(Value::Object(known.into()))
+    Value::Object(known.into())
 }
 
 fn url(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {
@@ -227,7 +232,14 @@ fn load(cx: &mut Context<'_>, arguments: &[Value], is_url: bool) -> Result<Value
 fn create_text_file(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {
     let (table, record) = owner("createTextFile", arguments.first())?;
     let name = file_name("createTextFile", arguments.get(2))?;
-    let content: Arc<str> = match arguments.get(1) {
+    let content = content_of(cx, arguments.get(1))?;
+    let entry = cx.host.make_file(Some(name), FileSource::Text(&content))?;
+    cx.add_file(table, record, entry)
+}
+
+/// The text that a file is to hold.
+pub(super) fn content_of(cx: &mut Context<'_>, value: Option<&Value>) -> Result<Arc<str>, RunError> {
+    let content: Arc<str> = match value {
         None => "".into(),
         Some(Value::Text(text)) => Arc::clone(text),
         Some(value @ (Value::Object(_) | Value::Array(_))) => {
@@ -238,8 +250,7 @@ fn create_text_file(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, 
         Some(value) => text_of(value, &cx.schema, &cx.locale),
     };
     cx.charge(content.len())?;
-    let entry = cx.host.make_file(Some(name), FileSource::Text(&content))?;
-    cx.add_file(table, record, entry)
+    Ok(content)
 }
 
 fn import_file(cx: &mut Context<'_>, arguments: &[Value]) -> Result<Value, RunError> {

@@ -180,6 +180,10 @@ impl Host for Maps {
         ("team", "database")
     }
 
+    fn public_url(&self) -> &'static str {
+        ""
+    }
+
     fn log(&mut self, message: &str) {
         self.log.push(message.to_owned());
     }

@@ -48,7 +48,8 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-fn entry(file: &Value) -> Option<FileEntry> {
+/// A file as scripts have what is known of it.
+pub(crate) fn entry(file: &Value) -> Option<FileEntry> {
     let mut json = serde_json::from_str::<serde_json::Value>(&as_json(file)).ok()?;
     // The only member that is another here than in a record's list.
     json.as_object_mut()?.insert("modifiedAt".into(), 0.into());

@@ -26,6 +26,8 @@ use crate::{
     files::{Files, hash_of, is_content_type},
 };
 
+pub(crate) use form::entry;
+
 /// The contents that one run may reach.
 pub(crate) struct Contents<'a> {
     files: Option<&'a Files>,
@@ -61,7 +63,7 @@ impl<'a> Contents<'a> {
         self.fetch(entry, time_max)
     }
 
-    fn fetch(&self, entry: &FileEntry, time_max: Duration) -> Result<Bytes, HostError> {
+    pub(crate) fn fetch(&self, entry: &FileEntry, time_max: Duration) -> Result<Bytes, HostError> {
         let hash = hash(entry)?;
         let files = self.files()?;
         let read = async {
@@ -80,7 +82,7 @@ impl<'a> Contents<'a> {
     }
 
     /// Stores a content. Waits until that is durable.
-    fn keep(&self, content: Bytes, time_max: Duration) -> Result<Stored, HostError> {
+    pub(crate) fn keep(&self, content: Bytes, time_max: Duration) -> Result<Stored, HostError> {
         let files = self.files()?;
         let pieces = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(content)]);
         self.wait(
@@ -115,7 +117,7 @@ impl<'a> Contents<'a> {
     }
 
     /// Counts bytes that the run reads or makes.
-    fn take(&self, bytes: u64) -> Result<(), HostError> {
+    pub(crate) fn take(&self, bytes: u64) -> Result<(), HostError> {
         self.bytes.set(self.bytes.get().saturating_add(bytes));
         if self.bytes.get() > self.bytes_max { Err(too_many(self.bytes_max)) } else { Ok(()) }
     }

@@ -114,7 +114,8 @@ impl State {
     fn reader<'a>(&'a self, accesses: &'a Accesses) -> Reader<'a> {
         let user = User { id: "u1".parse().unwrap(), name: "".into(), email: "".into(), roles: Vec::new() };
         let (team, database) = ("t".to_owned(), "d".to_owned());
-        let runner = Runner { is_admin: true, users: Vec::new(), user, team, database };
+        let runner =
+            Runner { is_admin: true, users: Vec::new(), user, team, database, public_url: String::new() };
         Reader::new(&self.snapshot, accesses, runner, &SystemHost)
     }
 

@@ -47,6 +47,7 @@ fn runner() -> Runner {
         user,
         team: "team".into(),
         database: "database".into(),
+        public_url: String::new(),
     }
 }
 

@@ -5,8 +5,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use boobook_app::{Language, PasswordProof, ShareTarget, Shared, ViewWanted};
-use boobook_model::{RecordId, TableId};
+use boobook_app::{AppError, FileDownload, Language, PasswordProof, ShareTarget, Shared, ViewWanted};
+use boobook_files::ByteRange;
+use boobook_model::{FileEntry, TableId};
 
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
@@ -167,8 +168,11 @@ async fn answer(
     match &shared.share.target {
         ShareTarget::View { table, view } => shared_view(&shared, *table, view, asked).await,
         ShareTarget::File { table, record, name } => {
-            shared_file(&shared, *table, *record, name, headers).await
+            let entry = shared.file(*table, *record, name).await?;
+            let download = |range| shared.download(*table, *record, name, range);
+            shared_file(&entry, headers, download).await
         }
+        ShareTarget::Made { file } => shared_file(file, headers, |range| shared.made(file, range)).await,
     }
 }
 
@@ -195,18 +199,15 @@ async fn shared_view(shared: &Shared, table: TableId, view: &str, asked: &Asked)
 }
 
 /// The bytes of a file.
-async fn shared_file(
-    shared: &Shared,
-    table: TableId,
-    record: RecordId,
-    name: &str,
+async fn shared_file<F: Future<Output = Result<FileDownload, AppError>>>(
+    entry: &FileEntry,
     headers: &HeaderMap,
+    download: impl FnOnce(ByteRange) -> F,
 ) -> ApiResult<Response> {
-    let entry = shared.file(table, record, name).await?;
-    if files::is_known(headers, &entry) {
-        return Ok(files::not_modified(&entry));
+    if files::is_known(headers, entry) {
+        return Ok(files::not_modified(entry));
     }
-    Ok(match shared.download(table, record, name, files::wanted(headers, &entry)).await {
+    Ok(match download(files::wanted(headers, entry)).await {
         Ok(download) => files::bytes(download, headers),
         Err(error) => files::range_refused(error).into_response(),
     })
