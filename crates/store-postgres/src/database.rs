@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use boobook_store::{
-    Batch, DatabaseStore, Forget, Head, Held, History, HistoryKind, Idempotency, LoadSink, Retention,
-    SharedDatabase, StoreError,
+    Batch, DatabaseStore, ExportSink, Forget, Head, Held, History, HistoryKind, Idempotency, LoadSink,
+    Retention, SharedDatabase, StoreError,
 };
 use futures_util::future::try_join;
 use tokio_postgres::Row;
@@ -17,7 +17,7 @@ use crate::connection::{Connection, Param};
 use crate::error::{During, Trouble};
 use crate::load::{self, Wanted, column, corrupt, record_id, signed, sq, table_id};
 use crate::pool::Pool;
-use crate::{idempotency, sql};
+use crate::{export, idempotency, sql};
 
 /// Rows removed of a table in one statement: some ten milliseconds of work.
 const PURGE_ROWS_MAX: i64 = 5_000;
@@ -58,12 +58,12 @@ pub(crate) struct PostgresDatabase {
 }
 
 /// A sink that knows whether it has got anything: what it has taken, it must not get again.
-struct Begun<'a> {
-    sink: &'a mut dyn LoadSink,
+struct Begun<'a, S: ?Sized> {
+    sink: &'a mut S,
     begun: bool,
 }
 
-impl LoadSink for Begun<'_> {
+impl<S: LoadSink + ?Sized> LoadSink for Begun<'_, S> {
     fn head(&mut self, head: Head) -> Result<(), StoreError> {
         self.begun = true;
         self.sink.head(head)
@@ -78,6 +78,20 @@ impl LoadSink for Begun<'_> {
         body: &[u8],
     ) -> Result<(), StoreError> {
         self.sink.record(tid, rid, sq, deleted, body)
+    }
+}
+
+impl<S: ExportSink + ?Sized> ExportSink for Begun<'_, S> {
+    fn history(&mut self, row: History) -> Result<(), StoreError> {
+        self.sink.history(row)
+    }
+
+    fn answer(&mut self, key: Vec<u8>, known: Idempotency) -> Result<(), StoreError> {
+        self.sink.answer(key, known)
+    }
+
+    fn put_off(&mut self, id: u128, body: Vec<u8>) -> Result<(), StoreError> {
+        self.sink.put_off(id, body)
     }
 }
 
@@ -136,6 +150,16 @@ impl DatabaseStore for PostgresDatabase {
         self.load_wanted(Wanted::ALL, sink)
     }
 
+    fn export(&self, sink: &mut dyn ExportSink) -> Result<(), StoreError> {
+        let mut sink = Begun { sink, begun: false };
+        self.reading(|connection| match export::export(connection, &self.id, &mut sink) {
+            Err(trouble) if sink.begun => {
+                Err(trouble.into_store_error(self.pool.place(), During::Reading).into())
+            }
+            done => done,
+        })
+    }
+
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         assert!(batch.seq > batch.base, "a batch moves its database on");
         let plan = Plan::new(&self.id, batch, self.node);
@@ -163,7 +187,7 @@ impl DatabaseStore for PostgresDatabase {
         let params = [self.param(), (&newest, Type::INT8), (&since, Type::INT8), (&limit as _, Type::INT8)];
         self.reading(|connection| {
             let rows = connection.rows(sql::HISTORY, &params)?;
-            rows.iter().map(|row| self.read_history(row)).collect()
+            rows.iter().map(|row| read_history(row, &self.id)).collect()
         })
     }
 
@@ -242,23 +266,21 @@ impl SharedDatabase for PostgresDatabase {
     }
 }
 
-impl PostgresDatabase {
-    fn read_history(&self, row: &Row) -> Result<History, Trouble> {
-        let db = &self.id;
-        let kind = u8::try_from(column::<i16>(row, 6, db)?).ok().and_then(HistoryKind::from_u8);
-        let (this, prev) = (sq(row, 0, db)?, sq(row, 1, db)?);
-        if prev >= this {
-            return Err(corrupt(db, &"the history of a record runs in a circle"));
-        }
-        Ok(History {
-            sq: this,
-            prev,
-            at_ms: column(row, 2, db)?,
-            actor: column(row, 3, db)?,
-            tid: table_id(row, 4, db)?,
-            rid: record_id(row, 5, db)?,
-            kind: kind.ok_or_else(|| corrupt(db, &"a kind of change is unknown"))?,
-            before: column(row, 7, db)?,
-        })
+/// A row of history.
+pub(crate) fn read_history(row: &Row, db: &DatabaseId) -> Result<History, Trouble> {
+    let kind = u8::try_from(column::<i16>(row, 6, db)?).ok().and_then(HistoryKind::from_u8);
+    let (this, prev) = (sq(row, 0, db)?, sq(row, 1, db)?);
+    if prev >= this {
+        return Err(corrupt(db, &"the history of a record runs in a circle"));
     }
+    Ok(History {
+        sq: this,
+        prev,
+        at_ms: column(row, 2, db)?,
+        actor: column(row, 3, db)?,
+        tid: table_id(row, 4, db)?,
+        rid: record_id(row, 5, db)?,
+        kind: kind.ok_or_else(|| corrupt(db, &"a kind of change is unknown"))?,
+        before: column(row, 7, db)?,
+    })
 }

@@ -2,6 +2,7 @@
 
 use boobook_model::{DatabaseId, RecordId};
 use boobook_store::Idempotency;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::connection::Connection;
@@ -34,16 +35,17 @@ pub(crate) fn read(
     let params =
         [(&db.as_str() as _, Type::TEXT), (&key as _, Type::BYTEA), (&not_before_ms as _, Type::INT8)];
     let rows = connection.rows(sql::IDEMPOTENCY, &params)?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    rows.first().map(|row| read_row(row, db)).transpose()
+}
+
+/// The answer in a row of time, hash, table and ids.
+pub(crate) fn read_row(row: &Row, db: &DatabaseId) -> Result<Idempotency, Trouble> {
     let hash: &[u8] = column(row, 1, db)?;
     let rids = unpack(column(row, 3, db)?);
     match (hash.try_into(), rids) {
-        (Ok(request_hash), Some(rids)) => Ok(Some(Idempotency {
-            request_hash,
-            tid: table_id(row, 2, db)?,
-            rids,
-            at_ms: column(row, 0, db)?,
-        })),
+        (Ok(request_hash), Some(rids)) => {
+            Ok(Idempotency { request_hash, tid: table_id(row, 2, db)?, rids, at_ms: column(row, 0, db)? })
+        }
         _ => Err(corrupt(db, &"a remembered answer cannot be read")),
     }
 }

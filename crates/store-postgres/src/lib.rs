@@ -29,6 +29,7 @@ mod commit;
 mod connection;
 mod database;
 mod error;
+mod export;
 mod format;
 mod idempotency;
 mod load;

@@ -55,6 +55,14 @@ statements! {
         where db = $1 and key = $2 and at_ms >= $3";
     CHANGES = "select tid, rid, sq, deleted, body from bb_record where db = $1 and sq > $2 order by sq";
 
+    // For a copy.
+
+    ALL_HISTORY = "select sq, prev, at_ms, actor, tid, rid, kind, before from bb_history
+        where db = $1 order by sq";
+    ALL_IDEMPOTENCY = "select at_ms, request_hash, tid, rids, key from bb_idem where db = $1
+        order by at_ms, key";
+    ALL_DEFERRED = "select id, body from bb_deferred where db = $1 order by seq, n";
+
     // A commit: one statement. `?` are numbered from 6 on, in the order of the parts taken. Every part asks `moved`: a
     // database that does not stand at the base gives it no row, and nothing is written.
 

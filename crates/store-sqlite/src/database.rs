@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use boobook_store::{
-    Batch, DatabaseStore, Forget, Head, History, HistoryKind, Idempotency, LoadSink, Retention, StoreError,
+    Batch, DatabaseStore, ExportSink, Forget, Head, History, HistoryKind, Idempotency, LoadSink, Retention,
+    StoreError,
 };
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -52,7 +53,7 @@ pub(crate) struct SqliteDatabase {
 }
 
 /// What reading met: SQLite's errors and the sink's are told apart by the caller.
-enum LoadError {
+pub(crate) enum LoadError {
     Sqlite(rusqlite::Error),
     Bad(&'static str),
     Sink(StoreError),
@@ -133,9 +134,15 @@ impl DatabaseStore for SqliteDatabase {
         self.with_reader(|conn| {
             // One transaction, so that the head and the rows are of one moment.
             let tx = conn.transaction().map_err(LoadError::Sqlite)?;
-            sink.head(read_head(&tx)?).map_err(LoadError::Sink)?;
-            load_records(&tx, "select key, sq, deleted, body from record where key >= 0 order by key", sink)?;
-            load_records(&tx, "select key, sq, deleted, body from record where key < 0 order by key", sink)
+            load(&tx, sink)
+        })
+    }
+
+    fn export(&self, sink: &mut dyn ExportSink) -> Result<(), StoreError> {
+        self.with_reader(|conn| {
+            let tx = conn.transaction().map_err(LoadError::Sqlite)?;
+            load(&tx, sink)?;
+            crate::export::export(&tx, sink)
         })
     }
 
@@ -191,7 +198,7 @@ impl DatabaseStore for SqliteDatabase {
 }
 
 /// A number that must not be negative.
-fn unsigned(n: i64) -> Result<u64, LoadError> {
+pub(crate) fn unsigned(n: i64) -> Result<u64, LoadError> {
     u64::try_from(n).map_err(|_| LoadError::Bad("a number is negative that cannot be"))
 }
 
@@ -204,7 +211,7 @@ fn record_id(n: u64) -> Result<RecordId, LoadError> {
 }
 
 /// A column's number, straight from SQLite's row.
-fn number(row: &Row<'_>, column: usize) -> Result<i64, LoadError> {
+pub(crate) fn number(row: &Row<'_>, column: usize) -> Result<i64, LoadError> {
     let value = row.get_ref(column).map_err(LoadError::Sqlite)?;
     value.as_i64().map_err(|_| LoadError::Bad("a column holds no number"))
 }
@@ -234,6 +241,12 @@ fn read_head(conn: &Connection) -> Result<Head, LoadError> {
         head.counters.push((table_id(number(row, 0)?)?, unsigned(number(row, 1)?)?));
     }
     Ok(head)
+}
+
+fn load(conn: &Connection, sink: &mut dyn LoadSink) -> Result<(), LoadError> {
+    sink.head(read_head(conn)?).map_err(LoadError::Sink)?;
+    load_records(conn, "select key, sq, deleted, body from record where key >= 0 order by key", sink)?;
+    load_records(conn, "select key, sq, deleted, body from record where key < 0 order by key", sink)
 }
 
 fn load_records(conn: &Connection, sql: &str, sink: &mut dyn LoadSink) -> Result<(), LoadError> {
@@ -271,7 +284,7 @@ fn read_history(conn: &Connection, newest: Sq, since: Sq, limit: usize) -> Resul
     Ok(found)
 }
 
-fn history_row(sq: Sq, row: &Row<'_>) -> Result<History, LoadError> {
+pub(crate) fn history_row(sq: Sq, row: &Row<'_>) -> Result<History, LoadError> {
     let kind = u8::try_from(number(row, 5)?).ok().and_then(HistoryKind::from_u8);
     Ok(History {
         sq,
@@ -285,7 +298,7 @@ fn history_row(sq: Sq, row: &Row<'_>) -> Result<History, LoadError> {
     })
 }
 
-fn read_put_off(conn: &Connection) -> Result<Vec<(u128, Vec<u8>)>, LoadError> {
+pub(crate) fn read_put_off(conn: &Connection) -> Result<Vec<(u128, Vec<u8>)>, LoadError> {
     let mut select =
         conn.prepare_cached("select id, body from put_off order by n").map_err(LoadError::Sqlite)?;
     let rows = select

@@ -37,6 +37,7 @@ mod connection;
 mod database;
 mod directory;
 mod error;
+mod export;
 mod forget;
 mod format;
 #[cfg(test)]

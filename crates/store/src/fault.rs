@@ -6,8 +6,8 @@ use boobook_model::{DatabaseId, Sq};
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, CatalogueChange, CatalogueState, Cluster, DatabaseStore, Forget, Held, History, Idempotency,
-    LoadSink, Retention, SharedDatabase, Store, StoreError,
+    Batch, CatalogueChange, CatalogueState, Cluster, DatabaseStore, ExportSink, Forget, Held, History,
+    Idempotency, LoadSink, Retention, SharedDatabase, Store, StoreError,
 };
 
 /// What goes wrong with a commit.
@@ -267,6 +267,10 @@ impl FaultDatabase {
 impl DatabaseStore for FaultDatabase {
     fn load(&self, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
         self.inner.load(sink)
+    }
+
+    fn export(&self, sink: &mut dyn ExportSink) -> Result<(), StoreError> {
+        self.inner.export(sink)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

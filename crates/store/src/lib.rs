@@ -8,6 +8,7 @@
 //! * [`Store`]: a data directory or a cluster; opens, creates and deletes databases; holds the catalogue.
 //! * [`DatabaseStore`]: one open database. [`DatabaseStore::commit`] makes a [`Batch`] durable, whole or not at all.
 //! * [`Cluster`], [`SharedDatabase`]: what a store adds that several nodes write to at the same time.
+//! * [`copy_database`], [`Summary`]: a database copied from one store into another, and told apart by a hash of all of it.
 //! * [`codec`]: the versioned binary form of a record.
 //! * [`MemStore`], [`FaultStore`]: for tests. [`conformance`]: the suite every store passes.
 //!
@@ -15,6 +16,7 @@
 
 pub mod codec;
 pub mod conformance;
+mod copy;
 mod error;
 mod fault;
 mod mem;
@@ -24,6 +26,7 @@ use std::ops::Range;
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 
+pub use copy::{Summary, copy_database};
 pub use error::{CodecError, StoreError};
 pub use fault::{Fault, FaultCounts, FaultStore, Faults};
 pub use mem::MemStore;
@@ -62,6 +65,11 @@ pub trait DatabaseStore: Send + Sync {
     /// Streams the whole state: first the head, then every record and tombstone ascending by table and record id.
     /// All of it from one consistent view.
     fn load(&self, sink: &mut dyn LoadSink) -> Result<(), StoreError>;
+
+    /// Streams everything there is, for a copy: what [`Self::load`] does, then history ascending by sequence, remembered
+    /// answers ascending by time and key, and work put off in its order, whosever it is. Takes nothing and changes
+    /// nothing. All of it from one consistent view.
+    fn export(&self, sink: &mut dyn ExportSink) -> Result<(), StoreError>;
 
     /// Makes a batch durable, whole or not at all, before it returns.
     /// * `NotCommitted`: surely not written; may be tried again.
@@ -153,6 +161,16 @@ pub trait LoadSink {
         deleted: bool,
         body: &[u8],
     ) -> Result<(), StoreError>;
+}
+
+/// Takes what [`DatabaseStore::export`] reads. An error ends the export.
+pub trait ExportSink: LoadSink {
+    /// Called for every row of history, after the last record.
+    fn history(&mut self, row: History) -> Result<(), StoreError>;
+    /// Called for every remembered answer, after the last row of history.
+    fn answer(&mut self, key: Vec<u8>, known: Idempotency) -> Result<(), StoreError>;
+    /// Called for all work put off, last.
+    fn put_off(&mut self, id: u128, body: Vec<u8>) -> Result<(), StoreError>;
 }
 
 /// Everything one group commit changes. Bodies lie one after another in `bytes`, so that a batch is two

@@ -9,8 +9,8 @@ use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    Batch, CatalogueChange, CatalogueEntry, CatalogueState, Cluster, DatabaseStore, Forget, Head, Held,
-    History, Idempotency, LEASE_MS, LoadSink, Look, Retention, SharedDatabase, Store, StoreError, Work,
+    Batch, CatalogueChange, CatalogueEntry, CatalogueState, Cluster, DatabaseStore, ExportSink, Forget, Head,
+    Held, History, Idempotency, LEASE_MS, LoadSink, Look, Retention, SharedDatabase, Store, StoreError, Work,
 };
 
 /// A store in memory. Clones are handles to the same data: a "restart" drops everything built on one handle and
@@ -300,12 +300,17 @@ impl Held for MemHeld<'_> {
 
 impl DatabaseStore for MemDatabase {
     fn load(&self, sink: &mut dyn LoadSink) -> Result<(), StoreError> {
+        self.with(|data| data.load(sink))
+    }
+
+    fn export(&self, sink: &mut dyn ExportSink) -> Result<(), StoreError> {
         self.with(|data| {
-            sink.head(data.head())?;
-            for (&(tid, rid), row) in &data.records {
-                sink.record(tid, rid, row.sq, row.deleted, &row.body)?;
-            }
-            Ok(())
+            data.load(sink)?;
+            data.history.values().try_for_each(|row| sink.history(row.clone()))?;
+            let mut answers: Vec<_> = data.idempotency.iter().collect();
+            answers.sort_by_key(|(_, known)| known.at_ms);
+            answers.into_iter().try_for_each(|(key, known)| sink.answer(key.clone(), known.clone()))?;
+            data.put_off.iter().try_for_each(|work| sink.put_off(work.id, work.body.clone()))
         })
     }
 
@@ -386,6 +391,14 @@ impl Data {
     fn head(&self) -> Head {
         let counters = self.counters.iter().map(|(&tid, &next)| (tid, next)).collect();
         Head { counters, ..self.head.clone() }
+    }
+
+    fn load(&self, sink: &mut (impl LoadSink + ?Sized)) -> Result<(), StoreError> {
+        sink.head(self.head())?;
+        for (&(tid, rid), row) in &self.records {
+            sink.record(tid, rid, row.sq, row.deleted, &row.body)?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, batch: &Batch, lease: Lease) {

@@ -22,6 +22,7 @@
 
 mod catalogue;
 mod commit;
+mod export;
 mod forget;
 mod history;
 mod lifecycle;
@@ -33,6 +34,7 @@ use crate::{Batch, DatabaseStore, Head, HistoryKind, HistoryRow, LoadSink, Recor
 
 pub use catalogue::*;
 pub use commit::*;
+pub use export::*;
 pub use forget::*;
 pub use history::*;
 pub use lifecycle::*;
@@ -109,6 +111,11 @@ checks![
     work_put_off_waits_until_it_is_done,
     maintain_purges_only_what_is_old,
     maintain_gets_to_an_end,
+    an_export_has_everything,
+    an_export_is_of_one_moment,
+    a_sink_can_stop_an_export,
+    an_export_takes_nothing,
+    a_copy_is_the_same,
     forgetting_takes_old_tombstones_only,
     forgetting_on_another_base_is_a_conflict,
     a_look_tells_where_things_stand,
