@@ -7,6 +7,8 @@
 mod catch_up;
 mod looks;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod simulation;
 mod work;
 
