@@ -16,7 +16,7 @@ fn configure(place: &Installation, store: &SeaweedFs) {
         SeaweedFs::BUCKET,
         store.endpoint(),
         SeaweedFs::KEY_ID,
-        secret
+        secret.display().to_string()
     );
     // Where the binary is started, so that every command reads it.
     fs::write(place.file("boobook.toml"), settings).unwrap();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{Client, client_dir};
 
 /// Longest wait for it to come up: it takes three to five seconds on a quiet machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// HTTP ports of master, volume server, filer and S3; the port for its own protocol is each plus 10,000.
 const PORTS: usize = 4;
 
