@@ -255,6 +255,7 @@ mod tests {
         "FORMAT",
         "RAISE_META",
         "FILL_META",
+        "FILL_CATALOGUE",
         "CREATE_DATABASE",
     ];
 
