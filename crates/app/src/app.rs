@@ -481,7 +481,10 @@ impl App {
             round = round.wrapping_add(1);
             let inner = Arc::clone(&self.inner);
             let look = blocking(move || {
-                inner.catalogue.refresh()?;
+                // In a cluster it is looked at with the databases.
+                if inner.looks.is_none() {
+                    inner.catalogue.refresh()?;
+                }
                 if round.is_multiple_of(4) {
                     inner.registry.maintain();
                     for (database, work) in inner.registry.due() {

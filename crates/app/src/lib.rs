@@ -28,6 +28,7 @@ mod apart;
 mod app;
 mod catalogue;
 mod cluster;
+mod commit;
 mod database;
 mod error;
 mod files;

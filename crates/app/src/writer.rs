@@ -11,19 +11,19 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use boobook_engine::{ChangeKind, Head, Writes};
 use boobook_model::{RecordId, TableId};
-use boobook_store::{Batch, Held, HistoryKind, HistoryRow, Idempotency, Record, StoreError, codec};
+use boobook_store::{Batch, HistoryKind, HistoryRow, Idempotency, Record, codec};
 use parking_lot::{Condvar, Mutex};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     AppError, Database, Host,
     apart::{self, Task, Turn},
     cluster,
+    commit::{Committed, commit, hold},
     error::from_store,
     forget,
     limits::IDEMPOTENCY_MS,
@@ -202,12 +202,20 @@ fn attempt(
     spare: &mut Vec<u8>,
 ) -> Result<Vec<Outcome>, AppError> {
     let mut losses = 0;
+    let mut answered = FxHashSet::default();
     loop {
         let held = if losses < LOSSES_MAX { None } else { hold(database)? };
         let bytes = std::mem::take(spare);
-        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, tasks, bytes)));
+        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(database, host, tasks, bytes, &answered)));
         let Prepared { head, mut batch, outcomes, follow_ups, parked } = match prepared {
-            Ok(prepared) => prepared?,
+            Ok(Ok(prepared)) => prepared,
+            Ok(Err(Halt::Failed(error))) => return Err(error),
+            Ok(Err(Halt::AnsweredElsewhere(key))) => {
+                drop(held);
+                cluster::catch_up(database)?;
+                answered.insert(key);
+                continue;
+            }
             Err(panic) => return Err(panicked(database, &*panic)),
         };
         if batch.seq == batch.base {
@@ -233,12 +241,19 @@ fn attempt(
     }
 }
 
-/// Keeps other nodes from committing, and catches up with them.
-fn hold(database: &Database) -> Result<Option<Box<dyn Held + '_>>, AppError> {
-    let Some(shared) = database.store().shared() else { return Ok(None) };
-    let mut held = shared.hold().map_err(from_store)?;
-    cluster::catch_up_from(database, &mut |since, sink| held.load_since(since, sink))?;
-    Ok(Some(held))
+/// Why a batch could not be prepared.
+enum Halt {
+    /// The store could not be asked.
+    Failed(AppError),
+    /// The store remembers an answer under this idempotency key that another node gave: what it tells of may be newer
+    /// than this node's state. Once that has caught up it is not.
+    AnsweredElsewhere(Vec<u8>),
+}
+
+impl From<AppError> for Halt {
+    fn from(error: AppError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 fn prepare(
@@ -246,7 +261,8 @@ fn prepare(
     host: &dyn Host,
     tasks: &mut [Task],
     bytes: Vec<u8>,
-) -> Result<Prepared, AppError> {
+    answered: &FxHashSet<Vec<u8>>,
+) -> Result<Prepared, Halt> {
     database.require_sound()?;
     let published = database.snapshot();
     let now_ms = host.now_ms();
@@ -255,21 +271,21 @@ fn prepare(
     head.vacuum();
     let mut outcomes = Vec::with_capacity(tasks.len());
     for task in tasks {
-        outcomes.push(run_one(database, &mut head, &mut batch, task, now_ms)?);
+        outcomes.push(run_one(database, &mut head, &mut batch, task, now_ms, answered)?);
     }
     let (follow_ups, parked) = (std::mem::take(&mut batch.follow_ups), std::mem::take(&mut batch.parked));
     let batch = batch.finish(&head);
     Ok(Prepared { head, batch, outcomes, follow_ups, parked })
 }
 
-/// An error: the store could not be asked.
 fn run_one(
     database: &Database,
     head: &mut Head,
     batch: &mut BatchBuilder,
     task: &mut Task,
     now_ms: i64,
-) -> Result<Outcome, AppError> {
+    answered: &FxHashSet<Vec<u8>>,
+) -> Result<Outcome, Halt> {
     let transaction = &mut *task.transaction;
     if let Some(work) = transaction.done()
         && is_done_elsewhere(database, batch, work)?
@@ -280,7 +296,14 @@ fn run_one(
         Some((key, request_hash)) => {
             let earlier = match batch.remembered(key) {
                 Some(earlier) => Some(earlier.clone()),
-                None => database.store().idempotency(key, now_ms - IDEMPOTENCY_MS).map_err(from_store)?,
+                None => {
+                    let earlier = database.store().idempotency(key, now_ms - IDEMPOTENCY_MS);
+                    let earlier = earlier.map_err(from_store)?;
+                    if earlier.is_some() && database.store().shared().is_some() && !answered.contains(key) {
+                        return Err(Halt::AnsweredElsewhere(key.to_vec()));
+                    }
+                    earlier
+                }
             };
             if let Some(earlier) = earlier {
                 if earlier.request_hash != request_hash {
@@ -352,72 +375,6 @@ fn random_tx_id(host: &dyn Host) -> u128 {
     let mut bytes = [0u8; 16];
     host.random(&mut bytes);
     u128::from_le_bytes(bytes)
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Committed {
-    /// It is stored.
-    Yes,
-    /// Nothing of it is, as another node was faster.
-    Lost,
-}
-
-/// How often a batch is sent again of which nobody knew whether it was stored.
-const DOUBTS_MAX: u32 = 3;
-
-/// Commits, and finds out what happened where the store cannot say. A batch that is not there is sent again as it is:
-/// from the same base the store takes it once, even if the first one lands late.
-fn commit(
-    database: &Database,
-    batch: &Batch,
-    held: Option<Box<dyn Held + '_>>,
-) -> Result<Committed, AppError> {
-    let mut outcome = match held {
-        Some(held) => held.commit(batch),
-        None => database.store().commit(batch),
-    };
-    let mut doubts = 0;
-    loop {
-        let reason = match outcome {
-            Ok(()) => return Ok(Committed::Yes),
-            Err(StoreError::Conflict) if doubts > 0 && is_committed(database, batch)? => {
-                return Ok(Committed::Yes);
-            }
-            Err(StoreError::Conflict) if database.store().shared().is_some() => return Ok(Committed::Lost),
-            Err(StoreError::Conflict) => {
-                database.poison();
-                return Err(from_store(StoreError::Conflict));
-            }
-            Err(StoreError::Unknown(reason)) => reason,
-            // The first one may land yet.
-            Err(StoreError::NotCommitted(reason)) if doubts > 0 => reason,
-            Err(error) => return Err(from_store(error)),
-        };
-        tracing::warn!(database = %database.id, "outcome of a commit unknown ({reason}); asking the store");
-        if is_committed(database, batch)? {
-            return Ok(Committed::Yes);
-        }
-        if doubts == DOUBTS_MAX {
-            database.poison();
-            return Err(from_store(StoreError::Unknown(reason)));
-        }
-        doubts += 1;
-        outcome = database.store().commit(batch);
-    }
-}
-
-/// Whether the store has a batch. Where it does not answer, only opening the database anew can tell what it holds.
-fn is_committed(database: &Database, batch: &Batch) -> Result<bool, AppError> {
-    for wait_ms in [0u64, 10, 50, 200, 1000] {
-        thread::sleep(Duration::from_millis(wait_ms));
-        match database.store().is_committed(batch.tx_id) {
-            Ok(known) => return Ok(known),
-            Err(error) => tracing::warn!(database = %database.id, "the store does not answer: {error}"),
-        }
-    }
-    database.poison();
-    Err(from_store(StoreError::Unknown("the store does not answer".into())))
 }
 
 /// Collects what a batch changes; a record touched by several transactions is stored once, in its last state.

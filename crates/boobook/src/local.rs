@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boobook_app::{AppError, Catalogue, DatabaseState, SystemHost, TeamEntry};
-use boobook_files::Blobs;
+use boobook_files::{BlobError, Blobs};
 use boobook_store::Store;
 
 use crate::{
@@ -97,14 +97,17 @@ pub(crate) const FILES_FOLDER: &str = "files";
 
 /// The files of records of a data directory.
 pub(crate) fn open_files(settings: &Settings) -> anyhow::Result<Blobs> {
-    let location = match &settings.files {
-        Some(location) => location.clone(),
-        None => settings.data.join(FILES_FOLDER).display().to_string(),
+    let blobs = match &settings.files {
+        Some(location) => Blobs::open(location, settings.bucket.options(location)?),
+        None => Blobs::local(settings.data.join(FILES_FOLDER)),
     };
-    Blobs::open(&location, []).map_err(|error| {
-        Failure::new(
-            format!("files cannot be kept: {error}"),
-            "`files` in the settings names another directory",
-        )
-    })
+    blobs.map_err(no_files)
+}
+
+/// Says that the place of files cannot be used.
+pub(crate) fn no_files(error: BlobError) -> anyhow::Error {
+    Failure::new(
+        format!("files cannot be kept: {error}"),
+        "`files` in the settings, or --files, names a directory or a bucket; `bucket` says how that is reached",
+    )
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use boobook_app::{App, SystemHost};
-use boobook_files::{Blobs, PdfTool, ThumbnailOptions, Thumbnails};
+use boobook_files::{BlobError, Blobs, PdfTool, ThumbnailOptions, Thumbnails};
 use boobook_http::{CorsOrigins, HttpConfig, ListenConfig};
 use boobook_store::StoreError;
 use boobook_store_sqlite::DirectoryLock;
@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use crate::{
     config::{HttpSettings, Settings},
     failure::{Failure, from_app},
-    local::open_files,
+    local::{no_files, open_files},
     out,
     outside::World,
     store::OpenStore,
@@ -54,6 +54,7 @@ impl Server {
         let app = App::start(open.store, Arc::new(SystemHost), settings.limits.clone())
             .map_err(|error| from_app(error, "the server cannot start", &open.place))?;
         let (blobs, thumbnails) = files(&settings)?;
+        runtime.block_on(check_files(&blobs))?;
         {
             let _within = runtime.enter();
             app.keep_files(blobs, thumbnails);
@@ -130,6 +131,19 @@ fn files(settings: &Settings) -> anyhow::Result<(Blobs, Thumbnails)> {
     let thumbnails =
         Thumbnails::new(blobs.clone(), options).context("threads for thumbnails cannot start")?;
     Ok((blobs, thumbnails))
+}
+
+/// A mistake in the settings is told now, not to the first who uploads. A bucket that is only away may come back, and
+/// records need none.
+async fn check_files(blobs: &Blobs) -> anyhow::Result<()> {
+    match blobs.check().await {
+        Err(error @ BlobError::Refused(_)) => Err(no_files(error)),
+        Err(error) => {
+            tracing::warn!("files cannot be used at the moment: {error}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {

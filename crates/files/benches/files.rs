@@ -43,19 +43,29 @@ fn fresh(length: usize) -> Bytes {
     content.into()
 }
 
+/// Each piece is copied as it is asked for, as from a socket.
 async fn put(blobs: &Blobs, content: Bytes) -> Hash {
     let starts = (0..content.len()).step_by(64 << 10);
-    let pieces =
-        starts.map(|at| Ok::<_, Infallible>(content.slice(at..(at + (64 << 10)).min(content.len()))));
+    let piece = |at: usize| Bytes::copy_from_slice(&content[at..(at + (64 << 10)).min(content.len())]);
+    let pieces = starts.map(|at| Ok::<_, Infallible>(piece(at)));
     blobs.put(&database(), stream::iter(pieces), u64::MAX).await.unwrap().hash
 }
 
-/// What is compared with: a new file, 1 MiB, synced.
-#[divan::bench(sample_count = 200)]
-fn raw_write_and_sync_1_mib(bencher: Bencher) {
+fn several(count: usize) -> Vec<Bytes> {
+    (0..count).map(|_| fresh(MIB)).collect()
+}
+
+/// What is compared with: new files, 1 MiB each, synced; so many at a time.
+#[divan::bench(args = [1, 8], sample_count = 200)]
+fn raw_write_and_sync_1_mib(bencher: Bencher, at_a_time: usize) {
     let folder = TempDir::new().unwrap();
-    bencher.counter(BytesCount::new(MIB)).with_inputs(|| fresh(MIB)).bench_local_values(|content| {
-        raw(folder.path(), &content).sync_all().unwrap();
+    let bencher = bencher.counter(BytesCount::new(at_a_time * MIB)).with_inputs(|| several(at_a_time));
+    bencher.bench_local_values(|contents| {
+        std::thread::scope(|threads| {
+            for content in &contents {
+                threads.spawn(|| raw(folder.path(), content).sync_all().unwrap());
+            }
+        });
     });
 }
 
@@ -76,8 +86,8 @@ fn raw(folder: &Path, content: &[u8]) -> File {
     file
 }
 
-#[divan::bench(sample_count = 200)]
-fn upload_1_mib(bencher: Bencher) {
+#[divan::bench(args = [1, 8], sample_count = 200)]
+fn upload_1_mib(bencher: Bencher, at_a_time: usize) {
     let folder = TempDir::new().unwrap();
     let blobs = Blobs::local(folder.path()).unwrap();
     // The 256 folders are made first, as in a database that has files.
@@ -86,10 +96,19 @@ fn upload_1_mib(bencher: Bencher) {
             put(&blobs, fresh(8)).await;
         }
     });
-    bencher
-        .counter(BytesCount::new(MIB))
-        .with_inputs(|| fresh(MIB))
-        .bench_local_values(|content| RUNTIME.block_on(put(&blobs, content)));
+    let bencher = bencher.counter(BytesCount::new(at_a_time * MIB)).with_inputs(|| several(at_a_time));
+    bencher.bench_local_values(|contents| {
+        RUNTIME.block_on(async {
+            let one = |content| {
+                let blobs = blobs.clone();
+                RUNTIME.spawn(async move { put(&blobs, content).await })
+            };
+            let all: Vec<_> = contents.into_iter().map(one).collect();
+            for upload in all {
+                upload.await.unwrap();
+            }
+        });
+    });
 }
 
 #[divan::bench(args = [4 << 10, 1 << 20, 64 << 20], sample_count = 20)]

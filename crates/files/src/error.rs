@@ -49,6 +49,9 @@ pub enum BlobError {
         /// Why, as the system says.
         reason: String,
     },
+    /// The object store answers, but not to this server: there is no such bucket, or it may not use it.
+    #[error("{0}. Look at the location and the credentials in the settings")]
+    Refused(String),
     /// The stored content is shorter than it should be: the disk lost some of it.
     #[error(
         "blob {hash} of database {database} is damaged: it ends after {found} of {size} bytes. Restore it from a back-up"

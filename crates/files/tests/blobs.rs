@@ -1,4 +1,4 @@
-//! What every place for blobs does, and what the local disk is made to suffer.
+//! What every place for blobs does, what the local disk is made to suffer, and a real bucket.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::{
@@ -51,10 +51,35 @@ async fn read(blobs: &Blobs, hash: &Hash, range: ByteRange) -> Result<Bytes, Blo
     blobs.get(&database(), hash, range).await?.bytes().await
 }
 
-async fn everywhere(check: impl AsyncFn(Blobs)) {
-    let folder = TempDir::new().unwrap();
-    check(Blobs::local(folder.path()).unwrap()).await;
-    check(Blobs::memory()).await;
+/// Checks that hold for every place: a test each on disk and in memory, and all of them in a bucket.
+macro_rules! everywhere {
+    ($($name:ident),+ $(,)?) => {
+        mod everywhere {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $name() {
+                let folder = TempDir::new().unwrap();
+                super::$name(Blobs::local(folder.path()).unwrap()).await;
+                super::$name(Blobs::memory()).await;
+            })+
+        }
+
+        /// Each below a prefix of its own.
+        async fn check_all(open: impl Fn(&str) -> Blobs) {
+            $($name(open(stringify!($name))).await;)+
+        }
+    };
+}
+
+everywhere! {
+    what_is_stored_can_be_read,
+    the_cut_of_the_pieces_does_not_matter,
+    parts_are_read_as_they_are_asked_for,
+    too_much_is_refused_and_leaves_nothing,
+    an_upload_that_breaks_off_leaves_nothing,
+    the_collector_takes_what_is_old_and_not_referred_to,
+    whole_databases,
 }
 
 fn tomorrow() -> SystemTime {
@@ -89,65 +114,53 @@ fn whole_blobs(root: &Path) -> BTreeSet<Hash> {
         .collect()
 }
 
-#[tokio::test]
-async fn what_is_stored_can_be_read() {
-    everywhere(async |blobs| {
-        for length in [0, 1, 1000, 256 << 10, (256 << 10) + 1, 700_000, (10 << 20) + 1] {
-            let content = content(length as u64, length);
-            let stored = put(&blobs, &content).await;
-            assert_eq!(stored, Stored { hash: Hash::of(&content), size: length as u64 });
-            assert_eq!(blobs.size(&database(), &stored.hash).await, Ok(Some(length as u64)));
-            let whole = blobs.get(&database(), &stored.hash, ByteRange::Whole).await.unwrap();
-            assert_eq!((whole.size(), whole.range()), (length as u64, 0..length as u64));
-            assert!(whole.bytes().await.unwrap() == content, "{length} bytes");
-        }
-    })
-    .await;
+async fn what_is_stored_can_be_read(blobs: Blobs) {
+    for length in [0, 1, 1000, 256 << 10, (256 << 10) + 1, 700_000, (10 << 20) + 1] {
+        let content = content(length as u64, length);
+        let stored = put(&blobs, &content).await;
+        assert_eq!(stored, Stored { hash: Hash::of(&content), size: length as u64 });
+        assert_eq!(blobs.size(&database(), &stored.hash).await, Ok(Some(length as u64)));
+        let whole = blobs.get(&database(), &stored.hash, ByteRange::Whole).await.unwrap();
+        assert_eq!((whole.size(), whole.range()), (length as u64, 0..length as u64));
+        assert!(whole.bytes().await.unwrap() == content, "{length} bytes");
+    }
 }
 
-#[tokio::test]
-async fn the_cut_of_the_pieces_does_not_matter() {
-    everywhere(async |blobs| {
-        let content = content(1, 600_000);
-        for length in [1000, 65_536, 256 << 10, 600_000] {
-            let stored = blobs.put(&database(), pieces(&content, length), NO_LIMIT).await.unwrap();
-            assert_eq!(stored.hash, Hash::of(&content));
-        }
-        let sparse = pieces(&content, 250_000).flat_map(|piece| stream::iter([Ok(Bytes::new()), piece]));
-        assert_eq!(blobs.put(&database(), sparse, NO_LIMIT).await.unwrap().hash, Hash::of(&content));
-    })
-    .await;
+async fn the_cut_of_the_pieces_does_not_matter(blobs: Blobs) {
+    let content = content(1, 600_000);
+    for length in [1000, 65_536, 256 << 10, 600_000] {
+        let stored = blobs.put(&database(), pieces(&content, length), NO_LIMIT).await.unwrap();
+        assert_eq!(stored.hash, Hash::of(&content));
+    }
+    let sparse = pieces(&content, 250_000).flat_map(|piece| stream::iter([Ok(Bytes::new()), piece]));
+    assert_eq!(blobs.put(&database(), sparse, NO_LIMIT).await.unwrap().hash, Hash::of(&content));
 }
 
-#[tokio::test]
-async fn parts_are_read_as_they_are_asked_for() {
-    everywhere(async |blobs| {
-        let content = content(2, 900_001);
-        let Stored { hash, size } = put(&blobs, &content).await;
-        for (range, part) in [
-            (ByteRange::Whole, 0..size),
-            (ByteRange::From(0), 0..size),
-            (ByteRange::From(300_000), 300_000..size),
-            (ByteRange::From(size - 1), size - 1..size),
-            (ByteRange::Between(0, 0), 0..1),
-            (ByteRange::Between(262_143, 262_144), 262_143..262_145),
-            (ByteRange::Between(5, 800_000), 5..800_001),
-            (ByteRange::Between(899_999, NO_LIMIT), 899_999..size),
-            (ByteRange::Last(1), size - 1..size),
-            (ByteRange::Last(500_000), size - 500_000..size),
-            (ByteRange::Last(NO_LIMIT), 0..size),
-        ] {
-            let download = blobs.get(&database(), &hash, range).await.unwrap();
-            assert_eq!((download.size(), download.range()), (size, part.clone()), "{range:?}");
-            let got = download.bytes().await.unwrap();
-            assert!(got == content[part.start as usize..part.end as usize], "{range:?}");
-        }
-        for range in [ByteRange::From(size), ByteRange::Between(size, size + 5), ByteRange::Last(0)] {
-            let refused = blobs.get(&database(), &hash, range).await.map(drop);
-            assert_eq!(refused, Err(BlobError::Range { size }), "{range:?}");
-        }
-    })
-    .await;
+async fn parts_are_read_as_they_are_asked_for(blobs: Blobs) {
+    let content = content(2, 900_001);
+    let Stored { hash, size } = put(&blobs, &content).await;
+    for (range, part) in [
+        (ByteRange::Whole, 0..size),
+        (ByteRange::From(0), 0..size),
+        (ByteRange::From(300_000), 300_000..size),
+        (ByteRange::From(size - 1), size - 1..size),
+        (ByteRange::Between(0, 0), 0..1),
+        (ByteRange::Between(262_143, 262_144), 262_143..262_145),
+        (ByteRange::Between(5, 800_000), 5..800_001),
+        (ByteRange::Between(899_999, NO_LIMIT), 899_999..size),
+        (ByteRange::Last(1), size - 1..size),
+        (ByteRange::Last(500_000), size - 500_000..size),
+        (ByteRange::Last(NO_LIMIT), 0..size),
+    ] {
+        let download = blobs.get(&database(), &hash, range).await.unwrap();
+        assert_eq!((download.size(), download.range()), (size, part.clone()), "{range:?}");
+        let got = download.bytes().await.unwrap();
+        assert!(got == content[part.start as usize..part.end as usize], "{range:?}");
+    }
+    for range in [ByteRange::From(size), ByteRange::Between(size, size + 5), ByteRange::Last(0)] {
+        let refused = blobs.get(&database(), &hash, range).await.map(drop);
+        assert_eq!(refused, Err(BlobError::Range { size }), "{range:?}");
+    }
 }
 
 #[tokio::test]
@@ -164,31 +177,23 @@ async fn equal_contents_are_one_blob() {
     assert_eq!(refused, Err(BlobError::NotFound { database: other, hash: stored[0].hash }));
 }
 
-#[tokio::test]
-async fn too_much_is_refused_and_leaves_nothing() {
-    everywhere(async |blobs| {
-        let content = content(4, 6 << 20);
-        let size = content.len() as u64;
-        let put = async |limit| blobs.put(&database(), pieces(&content, 100_000), limit).await;
-        assert_eq!(put(size - 1).await, Err(BlobError::TooLarge { limit: size - 1 }));
-        assert_eq!(put(0).await, Err(BlobError::TooLarge { limit: 0 }));
-        assert_eq!(blobs.collect(&database(), &|_| true, tomorrow()).await, Ok(Collected::default()));
-        assert_eq!(put(size).await.unwrap().size, size);
-    })
-    .await;
+async fn too_much_is_refused_and_leaves_nothing(blobs: Blobs) {
+    let content = content(4, 6 << 20);
+    let size = content.len() as u64;
+    let put = async |limit| blobs.put(&database(), pieces(&content, 100_000), limit).await;
+    assert_eq!(put(size - 1).await, Err(BlobError::TooLarge { limit: size - 1 }));
+    assert_eq!(put(0).await, Err(BlobError::TooLarge { limit: 0 }));
+    assert_eq!(blobs.collect(&database(), &|_| true, tomorrow()).await, Ok(Collected::default()));
+    assert_eq!(put(size).await.unwrap().size, size);
 }
 
-#[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
-    everywhere(async |blobs| {
-        let content = content(5, 6 << 20);
-        let broken = pieces(&content, 300_000).chain(stream::iter([Err(io::Error::other("reset by peer"))]));
-        let refused = blobs.put(&database(), broken, NO_LIMIT).await;
-        assert_eq!(refused, Err(BlobError::Upload("reset by peer".to_owned())));
-        assert_eq!(blobs.collect(&database(), &|_| true, tomorrow()).await, Ok(Collected::default()));
-        assert_eq!(blobs.exists(&database(), &Hash::of(&content)).await, Ok(false));
-    })
-    .await;
+async fn an_upload_that_breaks_off_leaves_nothing(blobs: Blobs) {
+    let content = content(5, 6 << 20);
+    let broken = pieces(&content, 300_000).chain(stream::iter([Err(io::Error::other("reset by peer"))]));
+    let refused = blobs.put(&database(), broken, NO_LIMIT).await;
+    assert_eq!(refused, Err(BlobError::Upload("reset by peer".to_owned())));
+    assert_eq!(blobs.collect(&database(), &|_| true, tomorrow()).await, Ok(Collected::default()));
+    assert_eq!(blobs.exists(&database(), &Hash::of(&content)).await, Ok(false));
 }
 
 #[tokio::test]
@@ -210,23 +215,19 @@ async fn an_upload_that_is_dropped_leaves_at_most_a_temporary() {
     assert_eq!((swept.kept, swept.removed), (0, 0));
 }
 
-#[tokio::test]
-async fn the_collector_takes_what_is_old_and_not_referred_to() {
-    everywhere(async |blobs| {
-        let [kept, loose] = [put(&blobs, &content(7, 1000)).await, put(&blobs, &content(8, 2000)).await];
-        let referenced = |hash: &Hash| *hash == kept.hash;
-        let found = Collected { kept: 1, kept_bytes: 1000, ..Collected::default() };
+async fn the_collector_takes_what_is_old_and_not_referred_to(blobs: Blobs) {
+    let [kept, loose] = [put(&blobs, &content(7, 1000)).await, put(&blobs, &content(8, 2000)).await];
+    let referenced = |hash: &Hash| *hash == kept.hash;
+    let found = Collected { kept: 1, kept_bytes: 1000, ..Collected::default() };
 
-        let early = blobs.collect(&database(), &referenced, SystemTime::now() - HOUR).await;
-        assert_eq!(early, Ok(Collected { young: 1, ..found }));
-        assert_eq!(blobs.exists(&database(), &loose.hash).await, Ok(true));
+    let early = blobs.collect(&database(), &referenced, SystemTime::now() - HOUR).await;
+    assert_eq!(early, Ok(Collected { young: 1, ..found }));
+    assert_eq!(blobs.exists(&database(), &loose.hash).await, Ok(true));
 
-        let late = blobs.collect(&database(), &referenced, tomorrow()).await;
-        assert_eq!(late, Ok(Collected { removed: 1, removed_bytes: 2000, ..found }));
-        assert_eq!(blobs.missing(&database(), [kept.hash, loose.hash]).await, Ok(vec![loose.hash]));
-        assert_eq!(blobs.collect(&database(), &referenced, tomorrow()).await, Ok(found));
-    })
-    .await;
+    let late = blobs.collect(&database(), &referenced, tomorrow()).await;
+    assert_eq!(late, Ok(Collected { removed: 1, removed_bytes: 2000, ..found }));
+    assert_eq!(blobs.missing(&database(), [kept.hash, loose.hash]).await, Ok(vec![loose.hash]));
+    assert_eq!(blobs.collect(&database(), &referenced, tomorrow()).await, Ok(found));
 }
 
 fn make_old(path: &Path) {
@@ -267,30 +268,23 @@ async fn what_a_crash_left_is_swept_and_what_is_strange_is_left_alone() {
     assert_eq!(files(folder.path()).into_iter().collect::<BTreeSet<_>>(), strange.into_iter().collect());
 }
 
-#[tokio::test]
-async fn whole_databases() {
-    everywhere(async |blobs| {
-        let copy: DatabaseId = "copy00000000".parse().unwrap();
-        assert_eq!(blobs.copy_database(&database(), &copy).await, Ok(Copied::default()));
-        blobs.delete_database(&database()).await.unwrap();
-        let contents = [content(11, 1000), content(12, 300_000)];
-        let hashes = [put(&blobs, &contents[0]).await.hash, put(&blobs, &contents[1]).await.hash];
-        for _ in 0..2 {
-            assert_eq!(
-                blobs.copy_database(&database(), &copy).await,
-                Ok(Copied { blobs: 2, bytes: 301_000 })
-            );
-        }
-        blobs.delete_database(&database()).await.unwrap();
-        assert_eq!(blobs.missing(&database(), hashes).await.unwrap(), hashes);
-        assert_eq!(blobs.missing(&copy, hashes).await, Ok(vec![]));
-        let got = blobs.get(&copy, &hashes[1], ByteRange::Whole).await.unwrap().bytes().await.unwrap();
-        assert!(got == contents[1]);
-        // A database may be deleted and made again under the eyes of the same process.
-        assert_eq!(put(&blobs, &contents[0]).await.hash, hashes[0]);
-        assert_eq!(read(&blobs, &hashes[0], ByteRange::Whole).await.unwrap(), contents[0]);
-    })
-    .await;
+async fn whole_databases(blobs: Blobs) {
+    let copy: DatabaseId = "copy00000000".parse().unwrap();
+    assert_eq!(blobs.copy_database(&database(), &copy).await, Ok(Copied::default()));
+    blobs.delete_database(&database()).await.unwrap();
+    let contents = [content(11, 1000), content(12, 300_000)];
+    let hashes = [put(&blobs, &contents[0]).await.hash, put(&blobs, &contents[1]).await.hash];
+    for _ in 0..2 {
+        assert_eq!(blobs.copy_database(&database(), &copy).await, Ok(Copied { blobs: 2, bytes: 301_000 }));
+    }
+    blobs.delete_database(&database()).await.unwrap();
+    assert_eq!(blobs.missing(&database(), hashes).await.unwrap(), hashes);
+    assert_eq!(blobs.missing(&copy, hashes).await, Ok(vec![]));
+    let got = blobs.get(&copy, &hashes[1], ByteRange::Whole).await.unwrap().bytes().await.unwrap();
+    assert!(got == contents[1]);
+    // A database may be deleted and made again under the eyes of the same process.
+    assert_eq!(put(&blobs, &contents[0]).await.hash, hashes[0]);
+    assert_eq!(read(&blobs, &hashes[0], ByteRange::Whole).await.unwrap(), contents[0]);
 }
 
 #[tokio::test]
@@ -316,6 +310,7 @@ async fn places_that_cannot_be_used_say_why() {
         let refused = Blobs::open(location, options()).unwrap_err();
         assert!(matches!(refused, BlobError::Location { .. }), "{refused:?}");
     }
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let bucket = Blobs::open("s3://bucket/prefix", [("aws_region".to_owned(), "eu-central-1".to_owned())]);
     if cfg!(feature = "cloud") {
         bucket.unwrap();
@@ -452,4 +447,13 @@ async fn a_copy_or_deletion_that_fails_can_be_repeated() {
             break;
         }
     }
+}
+
+#[cfg(feature = "cloud")]
+#[tokio::test]
+async fn everywhere_in_a_bucket() {
+    let Some(store) = boobook_testkit::SeaweedFs::start() else { return };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let bucket = boobook_testkit::SeaweedFs::BUCKET;
+    check_all(|name| Blobs::open(&format!("s3://{bucket}/{name}"), store.options()).unwrap()).await;
 }

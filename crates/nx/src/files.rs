@@ -91,7 +91,8 @@ impl Context<'_> {
             return Ok(());
         }
         let fields = self.fields_with(table, record, name, None);
-        self.set_files(table, record, &list, &fields)
+        self.set_files(table, record, &list, &fields)?;
+        Ok(self.host.file_gone(table, record, name)?)
     }
 
     /// Gives a file another name, in the fields that name it too.
@@ -117,6 +118,7 @@ impl Context<'_> {
             }
             let fields = self.fields_with(table, record, name, Some(&new));
             self.set_files(table, record, &list, &fields)?;
+            self.host.file_gone(table, record, name)?;
         }
         Ok(Value::File(table, record, new))
     }

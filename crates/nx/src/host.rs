@@ -304,6 +304,11 @@ pub trait Host {
         Err(no_files())
     }
 
+    /// A record has no file of this name any more: another one of that name is another file.
+    fn file_gone(&mut self, _table: TableId, _record: RecordId, _name: &str) -> Result<(), HostError> {
+        Ok(())
+    }
+
     /// Functions that reach outside: `http`, `sendEmail`, shares. By default none is there.
     fn outside(&mut self, function: &'static str, _arguments: &[Value]) -> Result<Value, HostError> {
         Err(HostError::new(format!("{function}() is not available on this server yet")))

@@ -153,6 +153,19 @@ fn commit_creates(bencher: Bencher, size: u32) {
         .bench_local_refs(|batch| database.commit(batch).unwrap());
 }
 
+/// The same without waiting for the disk: what the statement costs.
+#[divan::bench(args = [1, 10, 100, 1_000], sample_count = 100, sample_size = 1)]
+fn commit_creates_unsynced(bencher: Bencher, size: u32) {
+    let url = format!("{}&options=-c%20synchronous_commit%3Doff", server().unwrap().url());
+    let store = PostgresStore::open(&url).unwrap();
+    let database = filled(&store, 0, 10_000);
+    let mut batches = Batches::new(10_000);
+    bencher
+        .counter(ItemsCount::new(size))
+        .with_inputs(|| batches.creates(size))
+        .bench_local_refs(|batch| database.commit(batch).unwrap());
+}
+
 #[divan::bench(args = [1, 10, 100, 1_000], sample_count = 100, sample_size = 1)]
 fn commit_updates_of_100k(bencher: Bencher, size: u32) {
     let store = store();

@@ -1,4 +1,4 @@
-//! The catalogue: a table of documents, and its version in `bb_meta`.
+//! The catalogue: a table of documents, and its version in `bb_database`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::sql;
 
 /// The row that holds the version is not there.
 pub(crate) fn missing() -> Trouble {
-    bad(&"the row of its version is missing in `bb_meta`")
+    bad(&"the row of its version is missing in `bb_database`")
 }
 
 fn bad(reason: &dyn std::fmt::Display) -> Trouble {
@@ -50,8 +50,7 @@ pub(crate) fn load(pool: &Arc<Pool>) -> Result<CatalogueState, StoreError> {
             )
             .await
         })?;
-        connection.simple(sql::COMMIT)?;
-        connection.set_open(false);
+        connection.leave_snapshot();
         let mut entries = entries.iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
         // Here, not there: the order is that of bytes, whatever the server's language.
         entries.sort_unstable_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));

@@ -31,6 +31,9 @@ fn random() -> Result<[u8; 16], StoreError> {
     filled.map(|()| bytes).map_err(|e| StoreError::Failed(format!("the system has no random numbers: {e}")))
 }
 
+/// What stands for the catalogue among names of databases: none of them is empty.
+const CATALOGUE: &str = "";
+
 /// Asks where things stand, on a connection of its own: the question never waits for loads and commits.
 pub(crate) struct Looker {
     pool: Arc<Pool>,
@@ -43,10 +46,11 @@ impl Looker {
     }
 
     pub(crate) fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
-        let names: Vec<&str> = databases.iter().map(DatabaseId::as_str).collect();
+        let names: Vec<&str> = databases.iter().map(DatabaseId::as_str).chain([CATALOGUE]).collect();
         let mut slot = self.connection.lock();
         self.pool.retry(During::Reading, || {
-            let mut connection = match slot.take().filter(Connection::is_alive) {
+            // Not looked after: should it be dead, the question is asked again on a new one, and no harm is done.
+            let mut connection = match slot.take() {
                 Some(connection) => connection,
                 None => self.pool.connect()?,
             };
@@ -64,7 +68,7 @@ fn read_look(rows: &[tokio_postgres::Row], databases: &[DatabaseId]) -> Result<L
     for row in rows {
         let bad = |e: tokio_postgres::Error| Trouble::Final(StoreError::Failed(format!("a look: {e}")));
         let (name, seq): (&str, i64) = (row.try_get(0).map_err(bad)?, row.try_get(1).map_err(bad)?);
-        if name.is_empty() {
+        if name == CATALOGUE {
             catalogue = Some(seq as u64);
         } else {
             found.push((name, Sq(seq as u64)));

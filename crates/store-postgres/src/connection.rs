@@ -135,6 +135,19 @@ impl Connection {
         self.open = open;
     }
 
+    /// Ends a transaction that only read, and does not wait for the answer: there is nothing in it. Whoever uses the
+    /// connection next comes behind it, or finds the connection dead.
+    pub(crate) fn leave_snapshot(&mut self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(async {
+                let _ = self.client.batch_execute(sql::COMMIT).now_or_never();
+                // It is written in this turn.
+                yield_now().await;
+            });
+        }
+        self.open = false;
+    }
+
     /// Ends the open transaction without effect. Where even that fails, closing the connection will.
     pub(crate) fn roll_back(&mut self) {
         self.open = self.simple(sql::ROLLBACK).is_err();

@@ -25,6 +25,7 @@ const NEEDS: i64 = 1;
 const STEPS: &[&[&str]] = &[&[
     sql::MAKE_CATALOGUE,
     sql::MAKE_DATABASE,
+    sql::FILL_CATALOGUE,
     sql::MAKE_SCHEMA,
     sql::MAKE_COUNTER,
     sql::MAKE_RECORD,

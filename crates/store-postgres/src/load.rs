@@ -94,8 +94,7 @@ pub(crate) fn load(
 ) -> Result<(), Trouble> {
     connection.set_open(true);
     read(connection, db, wanted, Some(sql::BEGIN_SNAPSHOT), sink)?;
-    connection.simple(sql::COMMIT)?;
-    connection.set_open(false);
+    connection.leave_snapshot();
     Ok(())
 }
 

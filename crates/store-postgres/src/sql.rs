@@ -103,8 +103,7 @@ statements! {
     // Nodes. Leases end by the clock of the server. A claim is named, so that a node whose answer got lost finds what it
     // has taken when it asks again.
 
-    LOOK = "select ''::text as db, value as seq from bb_meta where name = 'catalogue'
-        union all select db, seq from bb_database where db = any($1)";
+    LOOK = "select db, seq from bb_database where db = any($1)";
     HOLD = "select seq from bb_database where db = $1 for update";
     /// A node that freezes while it holds a database must not hold it for ever.
     HOLD_LIMIT = "set local idle_in_transaction_session_timeout = 30000";
@@ -158,11 +157,11 @@ statements! {
     PURGE_IDEMPOTENCY = "delete from bb_idem where db = $1 and key in (
             select key from bb_idem where db = $1 and at_ms < $3 order by at_ms limit $2)";
 
-    // The catalogue. Its version is a row of `bb_meta`.
+    // The catalogue. Its version is that of a database without a name, so that a look is one look.
 
     CATALOGUE = "select kind, id, body from bb_catalogue";
-    CATALOGUE_VERSION = "select value from bb_meta where name = 'catalogue'";
-    MOVE_CATALOGUE = "update bb_meta set value = value + 1 where name = 'catalogue' and value = $1";
+    CATALOGUE_VERSION = "select seq from bb_database where db = ''";
+    MOVE_CATALOGUE = "update bb_database set seq = seq + 1 where db = '' and seq = $1";
     PUT_ENTRIES = "insert into bb_catalogue (kind, id, body)
         select u.kind, u.id, u.body from unnest($1, $2, $3) as u (kind, id, body)
         on conflict (kind, id) do update set body = excluded.body";
@@ -176,12 +175,14 @@ statements! {
     FORMAT = "select name, value from bb_meta where name in ('format', 'needs')";
     RAISE_META = "update bb_meta set value = $2 where name = $1 and value < $2";
     MAKE_META = "create table if not exists bb_meta (name text primary key, value bigint not null)";
-    FILL_META = "insert into bb_meta (name, value) values ('format', 0), ('needs', 0), ('catalogue', 0)
+    FILL_META = "insert into bb_meta (name, value) values ('format', 0), ('needs', 0)
         on conflict (name) do nothing";
     MAKE_CATALOGUE = "create table if not exists bb_catalogue (
         kind text not null, id text not null, body bytea not null, primary key (kind, id))";
     MAKE_DATABASE = "create table if not exists bb_database (
         db text primary key, seq bigint not null, clock_ms bigint not null, sq_min bigint not null)";
+    FILL_CATALOGUE = "insert into bb_database (db, seq, clock_ms, sq_min) values ('', 0, 0, 0)
+        on conflict (db) do nothing";
     MAKE_SCHEMA = "create table if not exists bb_schema (
         db text primary key, sq bigint not null, body bytea not null)";
     MAKE_COUNTER = "create table if not exists bb_counter (
@@ -262,6 +263,7 @@ mod tests {
         "FORMAT",
         "RAISE_META",
         "FILL_META",
+        "FILL_CATALOGUE",
         "CREATE_DATABASE",
     ];
 

@@ -5,8 +5,8 @@
 //! knows, the command line and the REST API. It holds no async runtime and no HTTP library, so that a fault in the
 //! server's own cannot hide itself here.
 //!
-//! The main types are [`Installation`] (a binary and a data directory), [`Server`] (a running one), [`Client`]
-//! and [`transcript::run_folder`].
+//! The main types are [`Installation`] (a binary and a data directory), [`Server`] (a running one), [`Client`],
+//! [`SeaweedFs`] (an object store) and [`transcript::run_folder`].
 //!
 //! ```no_run
 //! use boobook_testkit::Installation;
@@ -29,6 +29,7 @@ pub mod pattern;
 #[cfg(unix)]
 mod postgres;
 mod proxy;
+mod seaweedfs;
 mod server;
 pub mod transcript;
 
@@ -41,9 +42,10 @@ pub use http::{BodyReader, Client, Head, Response, percent_encode};
 #[cfg(unix)]
 pub use postgres::{Bouncer, Postgres};
 pub use proxy::RoundRobin;
+pub use seaweedfs::SeaweedFs;
 pub use server::{Installation, Server};
 
-/// A folder under the tools' cache (`ninoxjs`, `ninox-py`, `data`), as `cargo xtask test` fills it.
+/// A folder under the tools' cache (`ninoxjs`, `data`, `seaweedfs`), as `cargo xtask test` fills it.
 ///
 /// `None` where it is not installed; then a reason is printed. Panics instead where the tests were told that it
 /// must be there: `BOOBOOK_REQUIRE` names `requirement`, or `CI` is set.

@@ -7,6 +7,8 @@
 mod catch_up;
 mod looks;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod simulation;
 mod work;
 
@@ -58,16 +60,19 @@ impl App {
     /// Looks where the catalogue and all open databases stand and follows; whether anything had changed.
     pub(crate) async fn follow_once(&self) -> Result<bool, AppError> {
         let inner = Arc::clone(&self.inner);
-        blocking(move || {
-            let Some(cluster) = inner.store.cluster() else { return Ok(false) };
+        let (is_new, gone) = blocking(move || {
+            let Some(cluster) = inner.store.cluster() else { return Ok((false, Vec::new())) };
             let open = inner.registry.open_databases();
             let ids: Vec<DatabaseId> = open.iter().map(|database| database.id.clone()).collect();
             let asked_at_ms = inner.host.now_ms();
             let look = cluster.look(&ids).map_err(from_store)?;
             let mut is_new = inner.catalogue.view().seq != look.catalogue && inner.catalogue.refresh()?;
+            let mut gone = Vec::new();
             for (database, sequence) in open.iter().zip(look.sequences) {
-                // One that is gone is closed when its deletion is finished.
-                let Some(sequence) = sequence else { continue };
+                let Some(sequence) = sequence else {
+                    gone.push(database.id.clone());
+                    continue;
+                };
                 if database.snapshot().sq >= sequence {
                     database.fresh_at_ms.store(asked_at_ms, Ordering::Relaxed);
                 } else {
@@ -75,9 +80,16 @@ impl App {
                     database.request_catch_up(sequence);
                 }
             }
-            Ok(is_new)
+            Ok((is_new, gone))
         })
-        .await
+        .await?;
+        for id in gone {
+            // Another node has deleted it.
+            if !self.inner.catalogue.view().is_active(id.as_str()) {
+                self.inner.registry.close(&id).await;
+            }
+        }
+        Ok(is_new)
     }
 
     /// Sees to it that a database is no older than what was seen of it.

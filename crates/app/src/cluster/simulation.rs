@@ -19,11 +19,13 @@ use std::{
 };
 
 use boobook_engine::Snapshot;
-use boobook_model::{Cell, DatabaseId, Principal, TableKind};
+use boobook_model::{Cell, DatabaseId, Principal, RecordId, TableKind, Value};
 use boobook_store::{Fault, FaultStore, Faults, LEASE_MS, MemStore, Store};
 use serde_json::json;
 
-use crate::{App, AppError, Host, Limits, NewKey, ScriptRequest, read_state};
+use crate::{
+    App, AppError, Host, Limits, NewKey, RecordInput, RecordInputs, ScriptRequest, WriteRequest, read_state,
+};
 
 /// Draws that a seed decides.
 #[derive(Clone)]
@@ -97,6 +99,7 @@ struct Simulation {
     /// The state after each commit.
     committed: HashMap<u64, u64>,
     acknowledged: BTreeSet<String>,
+    /// Names of single use that were refused as not stored.
     refused: BTreeSet<String>,
     deferring: BTreeSet<String>,
     named: usize,
@@ -220,6 +223,41 @@ impl Simulation {
         self.begin(node, name, Box::pin(request));
     }
 
+    /// Makes a record under an idempotency key, which others use at the same time: the answer shows it, made once.
+    fn write_keyed(&mut self, node: usize) {
+        let name = format!("key{}", self.draw.below(6));
+        let (app, admin, team) = (self.nodes[node].app.clone(), Arc::clone(&self.admin), self.team.clone());
+        let (database, text, seed) = (self.database.to_string(), name.clone(), self.seed);
+        let request = WriteRequest {
+            table: "Log".into(),
+            prepare: Box::new(move |access| {
+                let slot = access.schema.fields.iter().position(|field| &*field.caption == "X");
+                let values = vec![(slot.unwrap(), Some(Value::Text(text.as_str().into())))];
+                let records = vec![RecordInput { values, ..RecordInput::default() }];
+                Ok(RecordInputs { records, single: true })
+            }),
+            render: Box::new(|snapshot, access, rids, _| {
+                let table = snapshot.table(access.id()).unwrap();
+                let is_there = |rid: &Option<RecordId>| rid.is_some_and(|rid| table.row(rid).is_some());
+                if rids.iter().all(is_there) { "there".into() } else { "missing".into() }
+            }),
+            if_match: None,
+            idempotency: Some((name.clone(), [7; 32])),
+            skip_missing_deletes: false,
+            body_bytes: 100,
+        };
+        let written = async move {
+            let session = match app.session(&admin, &team, &database).await {
+                Ok(session) => session,
+                Err(_) => return Came::Other,
+            };
+            Came::Written(session.write(request).await.map(|answer| {
+                assert_eq!(&answer.body[..], b"there", "seed {seed}: what a key answers is there");
+            }))
+        };
+        self.begin(node, Some(name), Box::pin(written));
+    }
+
     fn read(&mut self, node: usize) {
         let (app, admin, team) = (self.nodes[node].app.clone(), Arc::clone(&self.admin), self.team.clone());
         let database = self.database.to_string();
@@ -250,7 +288,8 @@ impl Simulation {
             Came::Written(Err(AppError::Unavailable(message)))
                 if message.starts_with("nothing was stored") =>
             {
-                self.refused.extend(name);
+                // A key may have been used before, or be again.
+                self.refused.extend(name.filter(|name| !name.starts_with("key")));
             }
             Came::Written(Err(AppError::Unavailable(_) | AppError::Busy(_))) | Came::Other => {}
             Came::Written(Err(error)) => panic!("seed {}: {error:?}", self.seed),
@@ -373,6 +412,9 @@ impl Simulation {
     }
 
     fn begin_write(&mut self, node: usize) {
+        if self.draw.below(6) == 0 {
+            return self.write_keyed(node);
+        }
         let name = self.name();
         let count = "let c := first(select Count); c.X := number(c.X) + 1";
         let source = match self.draw.below(8) {
@@ -447,7 +489,10 @@ fn node(store: &MemStore, host: &Arc<SeededHost>) -> Node {
 }
 
 /// Runs seeds; `BOOBOOK_SEED` names one to run alone.
-#[expect(clippy::disallowed_methods, reason = "a failure names a seed; whoever looks into it names that here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a failure names a seed; whoever looks into it names that here"
+)]
 fn run(seeds: std::ops::Range<u64>) {
     let only = std::env::var("BOOBOOK_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let runtime =

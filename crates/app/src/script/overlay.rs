@@ -11,7 +11,7 @@ use super::{
     files::{Maker, renamed},
     snapshot::engine_conditions,
 };
-use crate::TableAccess;
+use crate::{ShareTarget, TableAccess};
 
 /// Reads and writes a transaction with a caller's rights.
 pub(crate) struct Overlay<'a, 'h> {
@@ -190,6 +190,11 @@ impl Host for Overlay<'_, '_> {
 
     fn rename_file(&self, file: &FileEntry, name: &str) -> Result<FileEntry, HostError> {
         renamed(file, name)
+    }
+
+    fn file_gone(&mut self, table: TableId, record: RecordId, name: &str) -> Result<(), HostError> {
+        let target = ShareTarget::File { table, record, name: name.to_owned() };
+        self.reach.as_ref().map_or(Ok(()), |reach| reach.end_share(self.recording, target))
     }
 
     fn outside(&mut self, function: &'static str, arguments: &[NxValue]) -> Result<NxValue, HostError> {

@@ -30,6 +30,21 @@ impl Reach<'_> {
         Some(question.and_then(|question| self.change_shares(recording, function, question)))
     }
 
+    /// Ends the share of what is gone, if there is one, whoever took it away: as the end-point that removes files.
+    pub(super) fn end_share(&self, recording: &Recording, target: ShareTarget) -> Result<(), HostError> {
+        let is_shared = {
+            let view = self.behalf.app.catalogue.view();
+            view.share_of(self.behalf.database.id.as_str(), &target).is_some()
+        };
+        if !is_shared {
+            return Ok(());
+        }
+        let answer = recording.ask(self.limits, Question::Unshare(target), |question, _| {
+            Answer::Value(changed(self.behalf, question).map_err(|error| refused(&error)))
+        })?;
+        answer.value("removeFile").map(|_| ())
+    }
+
     fn change_shares(
         &self,
         recording: &Recording,

@@ -1,18 +1,22 @@
 //! `boobook backup`
 
 use std::{
-    fs,
-    io::{self, IsTerminal as _, stderr},
+    io::{IsTerminal as _, stderr},
     path::{Path, PathBuf},
 };
 
+use boobook_files::{Blobs, Copied, Hash};
 use boobook_store_sqlite::backup;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::DataArgs;
-use crate::{failure::Failure, local::FILES_FOLDER, out};
+use crate::{
+    failure::Failure,
+    local::{FILES_FOLDER, Local, open_files},
+    out,
+};
 
 /// Copy a data directory consistently, also while a server runs on it. The copy is a data directory itself.
 #[derive(Debug, Args)]
@@ -50,21 +54,24 @@ impl Backup {
         let failed: Vec<_> =
             report.failed.iter().map(|(id, error)| json!({ "id": id, "error": error.to_string() })).collect();
         // After the databases: what they name has been there before them, and stays for a while after them.
-        let files = copy_files(&data.join(FILES_FOLDER), &self.dest.join(FILES_FOLDER)).map_err(|error| {
+        let files = copy_files(&self.data, &self.dest).map_err(|error| {
             Failure::new(
-                format!("the files of {} were not copied: {error}", data.display()),
+                format!("the files of {} were not copied: {error:#}", data.display()),
                 "the copy lacks files; remove it, and run this again with a new or empty directory",
             )
         })?;
+        let damaged: Vec<_> =
+            files.damaged.iter().map(|(id, hash)| json!({ "id": id, "sha256": hash.to_string() })).collect();
         if self.json {
             out::json(&json!({
                 "dest": self.dest,
                 "databases": report.databases,
                 "bytes": report.bytes,
-                "files": files.count,
-                "fileBytes": files.bytes,
+                "files": files.copied.blobs,
+                "fileBytes": files.copied.bytes,
                 "deletedMeanwhile": report.skipped,
                 "failed": failed,
+                "damagedFiles": damaged,
             }))?;
         } else {
             let databases = if report.databases == 1 { "database" } else { "databases" };
@@ -72,16 +79,25 @@ impl Backup {
                 "copied the catalogue, {} {databases} ({}) and {} files ({}) to {}",
                 report.databases,
                 size(report.bytes),
-                files.count,
-                size(files.bytes),
+                files.copied.blobs,
+                size(files.copied.bytes),
                 self.dest.display()
             ))?;
         }
-        if report.failed.is_empty() {
-            return Ok(());
-        }
         for (id, error) in &report.failed {
             out::note(format!("database {id} is not in the copy: {error}"));
+        }
+        for (id, hash) in &files.damaged {
+            out::note(format!("a file of database {id} is not in the copy, it is damaged: content {hash}"));
+        }
+        if report.failed.is_empty() && files.damaged.is_empty() {
+            return Ok(());
+        }
+        if report.failed.is_empty() {
+            return Err(Failure::new(
+                format!("{} contents of files are damaged; all else is in the copy", files.damaged.len()),
+                "bring those files back from an earlier backup",
+            ));
         }
         Err(Failure::new(
             format!("{} of the databases cannot be read; all others are in the copy", report.failed.len()),
@@ -92,44 +108,26 @@ impl Backup {
 
 /// What was copied of the files of records.
 #[derive(Default)]
-struct Copied {
-    count: u64,
-    bytes: u64,
+struct Files {
+    copied: Copied,
+    /// Contents that are not what their names say, by database.
+    damaged: Vec<(String, Hash)>,
 }
 
-/// Folder of uploads under way and of thumbnails: nothing that a copy needs.
-const LEFT_OUT: [&str; 2] = ["tmp", "thumb"];
-
-/// Copies contents, a folder per database and one for each two digits of their hashes. What goes meanwhile is not needed.
-fn copy_files(from: &Path, to: &Path) -> io::Result<Copied> {
-    let mut copied = Copied::default();
-    let mut folders = vec![(from.to_owned(), to.to_owned())];
-    while let Some((from, to)) = folders.pop() {
-        let entries = match fs::read_dir(&from) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        fs::create_dir_all(&to)?;
-        for entry in entries {
-            let entry = entry?;
-            let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
-            if kind.is_dir() && !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
-                folders.push((entry.path(), to));
-            } else if kind.is_file() {
-                match fs::copy(entry.path(), &to) {
-                    Ok(bytes) => {
-                        fs::File::open(&to)?.sync_all()?;
-                        copied.count += 1;
-                        copied.bytes += bytes;
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
+/// Copies the contents of all databases out of their directory or bucket. What goes meanwhile is not needed.
+fn copy_files(data: &DataArgs, dest: &Path) -> anyhow::Result<Files> {
+    let from = open_files(&data.settings(Vec::new())?)?;
+    let to = Blobs::local(dest.join(FILES_FOLDER))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(from.check())?;
+    let mut files = Files::default();
+    for entry in &Local::open(data)?.catalogue.view().databases {
+        let (copied, damaged) = runtime.block_on(from.copy_out(&entry.id.parse()?, &to))?;
+        files.copied.blobs += copied.blobs;
+        files.copied.bytes += copied.bytes;
+        files.damaged.extend(damaged.into_iter().map(|hash| (entry.id.clone(), hash)));
     }
-    Ok(copied)
+    Ok(files)
 }
 
 /// Bytes for people.

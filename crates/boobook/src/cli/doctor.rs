@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::DataArgs;
 use crate::{
     failure::Failure,
-    local::{Local, open_files},
+    local::{Local, no_files, open_files},
     out,
 };
 
@@ -54,6 +54,7 @@ impl Doctor {
         let local = Local::open(&self.data)?;
         let blobs = open_files(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(blobs.check()).map_err(no_files)?;
         let view = local.catalogue.view();
         let databases: Vec<_> =
             view.databases.iter().filter(|d| d.state == DatabaseState::Active).cloned().collect();

@@ -80,6 +80,10 @@ pub(crate) struct DataArgs {
     /// [env: BOOBOOK_STORE]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     store: Option<String>,
+    /// Where files of records lie: a directory, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix
+    /// [default: files in the data directory] [env: BOOBOOK_FILES]
+    #[arg(long, value_name = "PLACE")]
+    files: Option<String>,
     /// Configuration file [default: ./boobook.toml if it is there] [env: BOOBOOK_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -101,6 +105,7 @@ impl DataArgs {
             all.push(("data".into(), data.to_string_lossy().into_owned()));
         }
         all.extend(self.store.iter().map(|url| ("store".to_owned(), url.clone())));
+        all.extend(self.files.iter().map(|place| ("files".to_owned(), place.clone())));
         all.extend(flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         Settings::load(&Sources { file: named.as_deref(), folder: Path::new("."), variables, flags: all })
     }

@@ -16,6 +16,7 @@ use crate::{
   boobook serve
   boobook serve --data /var/lib/boobook --listen 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem
   boobook serve --store postgres://boobook@db1,db2/boobook --files s3://boobook/files
+  boobook serve --files s3://boobook/files --set bucket.region=eu-central-1
   BOOBOOK_LISTEN=127.0.0.1:9000 boobook serve --set limits.history_days=30
 
 All settings: docs/configuration.md. SIGTERM lets running requests end and exits 0.")]

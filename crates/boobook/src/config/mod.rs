@@ -4,6 +4,7 @@
 //! from it, so that a setting added to a struct below is there in all three forms at once; docs/configuration.md
 //! lists them all, which a test checks.
 
+mod bucket;
 mod keys;
 mod script;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{failure::Failure, store::is_shared};
 
+pub(crate) use bucket::BucketSettings;
 pub(crate) use script::{MailTls, ScriptHttpSettings, ScriptMailSettings, ScriptSettings};
 
 /// File read where no `--config` names another.
@@ -33,10 +35,11 @@ pub(crate) struct Settings {
     pub(crate) store: Option<String>,
     /// File that holds the store's password.
     pub(crate) store_password_file: Option<PathBuf>,
-    /// Where files of records lie; `files` in the data directory where nothing is said.
+    /// Where files of records lie, a directory or a bucket; `files` in the data directory where nothing is said.
     pub(crate) files: Option<String>,
     /// Address and port to listen on.
     pub(crate) listen: String,
+    pub(crate) bucket: BucketSettings,
     pub(crate) tls: TlsSettings,
     pub(crate) http: HttpSettings,
     pub(crate) compat: CompatSettings,
@@ -136,6 +139,7 @@ impl Default for Settings {
             store_password_file: None,
             files: None,
             listen: "127.0.0.1:8080".into(),
+            bucket: BucketSettings::default(),
             tls: TlsSettings::default(),
             http: HttpSettings::default(),
             compat: CompatSettings::default(),
@@ -244,9 +248,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The store's password, where a file holds it.
+    /// The store's password, where it is not in the URL: a file holds it, or the variable that PostgreSQL's own tools
+    /// read.
+    #[expect(clippy::disallowed_methods, reason = "the variable is PostgreSQL's")]
     pub(crate) fn store_password(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.store_password_file else { return Ok(None) };
+        let Some(path) = &self.store_password_file else {
+            return Ok(std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty()));
+        };
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::usage(
                 format!("the password file {} cannot be read: {error}", path.display()),
@@ -321,8 +329,14 @@ fn read_file(path: &Path) -> anyhow::Result<toml::Table> {
 /// A misspelt variable of a section would be overlooked for years. Names outside the sections may belong to other
 /// programs.
 fn refuse_unknown(variables: &BTreeMap<String, String>, known: &[keys::Key]) -> anyhow::Result<()> {
-    const SECTIONS: [&str; 5] =
-        ["BOOBOOK_LIMITS_", "BOOBOOK_HTTP_", "BOOBOOK_COMPAT_", "BOOBOOK_TLS_", "BOOBOOK_SCRIPT_"];
+    const SECTIONS: [&str; 6] = [
+        "BOOBOOK_BUCKET_",
+        "BOOBOOK_LIMITS_",
+        "BOOBOOK_HTTP_",
+        "BOOBOOK_COMPAT_",
+        "BOOBOOK_TLS_",
+        "BOOBOOK_SCRIPT_",
+    ];
     for name in variables.keys() {
         let ours = SECTIONS.iter().any(|section| name.starts_with(section));
         if ours && !known.iter().any(|key| key.variable == *name) {

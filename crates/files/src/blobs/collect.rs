@@ -3,12 +3,16 @@
 use std::time::SystemTime;
 
 use boobook_model::DatabaseId;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    Backend, Blobs, blocking,
+    Backend, Blobs, ByteRange, Stored, blocking, going,
     keys::{Entry, Place},
 };
 use crate::{BlobError, Hash};
+
+/// Contents on their way to a back-up at a time.
+const COPIES_AT_ONCE: usize = 8;
 
 /// What [`Blobs::collect`] found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +27,7 @@ pub struct Collected {
     pub removed: u64,
     /// Their bytes.
     pub removed_bytes: u64,
-    /// Leftovers of uploads removed.
+    /// Leftovers of uploads and of other collectors removed.
     pub temporaries: u64,
     /// Their bytes.
     pub temporaries_bytes: u64,
@@ -31,7 +35,7 @@ pub struct Collected {
     pub thumbnails: u64,
 }
 
-/// What [`Blobs::copy_database`] copied.
+/// What [`Blobs::copy_database`] or [`Blobs::copy_out`] copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Copied {
     /// Blobs.
@@ -80,6 +84,53 @@ impl Blobs {
             }
         }
         Ok(sum)
+    }
+
+    /// Gives all blobs of a database to another place, as a back-up needs them; what is there already is not sent
+    /// again. Each is hashed on its way: those that are not what their names say are answered, and are not blobs of that
+    /// name there. One that goes meanwhile is left out.
+    pub async fn copy_out(&self, database: &DatabaseId, to: &Self) -> Result<(Copied, Vec<Hash>), BlobError> {
+        let (mut sum, mut damaged) = (Copied::default(), Vec::new());
+        for folder in self.backend.folders(database).await? {
+            let entries = self.backend.list(database, &folder).await?;
+            let blobs = entries.iter().filter_map(|entry| match entry.place {
+                Place::Blob(hash) => Some((hash, entry.size)),
+                _ => None,
+            });
+            let copies = blobs.map(|(hash, size)| async move {
+                Ok::<_, BlobError>((hash, self.copy_one(database, hash, size, to).await?))
+            });
+            let mut copies = stream::iter(copies).buffer_unordered(COPIES_AT_ONCE);
+            while let Some((hash, copied)) = copies.try_next().await? {
+                match copied {
+                    None => {}
+                    Some(stored) if stored.hash == hash => {
+                        sum.blobs += 1;
+                        sum.bytes += stored.size;
+                    }
+                    Some(_) => damaged.push(hash),
+                }
+            }
+        }
+        Ok((sum, damaged))
+    }
+
+    /// `None` where it is gone.
+    async fn copy_one(
+        &self,
+        database: &DatabaseId,
+        hash: Hash,
+        size: u64,
+        to: &Self,
+    ) -> Result<Option<Stored>, BlobError> {
+        if to.size(database, &hash).await? == Some(size) {
+            return Ok(Some(Stored { hash, size }));
+        }
+        match self.get(database, &hash, ByteRange::Whole).await {
+            Ok(content) => to.put(database, content, u64::MAX).await.map(Some),
+            Err(BlobError::NotFound { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Removes all blobs of a database. Succeeds where there are none; may be repeated after a failure.
@@ -134,6 +185,7 @@ impl Collected {
         match entry.place {
             Place::Strange => false,
             Place::Temporary => is_old,
+            Place::Flag => entry.modified + going::FLAG_MAX < before,
             Place::Thumbnail(hash) => is_old && !referenced(&hash),
             Place::Blob(hash) if referenced(&hash) => {
                 self.kept += 1;
@@ -153,7 +205,7 @@ impl Collected {
                 self.removed += 1;
                 self.removed_bytes += entry.size;
             }
-            Place::Temporary => {
+            Place::Temporary | Place::Flag => {
                 self.temporaries += 1;
                 self.temporaries_bytes += entry.size;
             }

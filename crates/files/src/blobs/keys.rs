@@ -8,6 +8,8 @@ use crate::Hash;
 pub(super) const TEMPORARIES: &str = "tmp";
 /// Folder of thumbnails.
 pub(super) const THUMBNAILS: &str = "thumb";
+/// Folder of flags of collectors, in buckets.
+pub(super) const GOING: &str = "going";
 
 /// What an object of a database is, by its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub(super) enum Place {
     Blob(Hash),
     Thumbnail(Hash),
     Temporary,
+    /// The flag of a collector.
+    Flag,
     /// Nothing of ours; it is left alone.
     Strange,
 }
@@ -23,6 +27,7 @@ impl Place {
     pub(super) fn of(folder: &str, name: &str) -> Self {
         match folder {
             TEMPORARIES => Self::Temporary,
+            GOING => Self::Flag,
             THUMBNAILS => {
                 let hash = name.split_once('-').and_then(|(hash, _)| hash.parse().ok());
                 hash.map_or(Self::Strange, Self::Thumbnail)
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(Place::of("thumb", &format!("{name}-256")), Place::Thumbnail(hash));
         assert_eq!(Place::of("thumb", &name), Place::Strange);
         assert_eq!(Place::of("tmp", "anything"), Place::Temporary);
+        assert_eq!(Place::of("going", &name), Place::Flag);
         assert_eq!(Place::of(&name[..2], "note.txt"), Place::Strange);
     }
 }

@@ -12,8 +12,10 @@ impl Blobs {
     /// Blobs in a directory (a path, or `file:///…`) or, built with the feature `cloud`, in a bucket:
     /// `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`. `memory:///` forgets with the process.
     ///
-    /// `options` are those of the object store, such as `aws_access_key_id` or `aws_endpoint`; a directory has none.
-    /// The environment is not read: every setting comes from the configuration.
+    /// `options` are those of the object store, such as `aws_access_key_id` or `aws_endpoint`, the last of a name
+    /// counts; what a store does not know is left alone. A directory has none. The environment is not read, and the
+    /// bucket is not looked at before it is used; [`Self::check`] does. A process that opens buckets has installed a
+    /// provider of `rustls` before.
     pub fn open(
         location: &str,
         options: impl IntoIterator<Item = (String, String)>,
@@ -28,7 +30,7 @@ impl Blobs {
                 Self::local(url.to_file_path().map_err(|()| refused(location, reason))?)
             }
             "memory" => Ok(Self::memory()),
-            _ => Self::cloud(location, &url, options),
+            _ => Self::cloud(&url, options),
         }
     }
 
@@ -48,24 +50,20 @@ impl Blobs {
     }
 
     #[cfg(feature = "cloud")]
-    fn cloud(
-        location: &str,
-        url: &Url,
-        options: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, BlobError> {
-        let (store, prefix) =
-            object_store::parse_url_opts(url, options).map_err(|e| refused(location, &e.to_string()))?;
-        Ok(Backend::Remote(Remote::new(store.into(), prefix).into()).into())
+    fn cloud(url: &Url, options: impl IntoIterator<Item = (String, String)>) -> Result<Self, BlobError> {
+        let (store, prefix) = super::bucket::open(url, options).map_err(|e| {
+            // Whoever put a secret there must not find it in a log.
+            let mut shown = url.clone();
+            let is_hidden = url.password().is_none() || shown.set_password(Some("***")).is_ok();
+            refused(if is_hidden { shown.as_str() } else { url.scheme() }, &e)
+        })?;
+        Ok(Backend::Remote(Remote::new(store, prefix).into()).into())
     }
 
     #[cfg(not(feature = "cloud"))]
-    fn cloud(
-        location: &str,
-        _url: &Url,
-        _options: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, BlobError> {
+    fn cloud(url: &Url, _options: impl IntoIterator<Item = (String, String)>) -> Result<Self, BlobError> {
         let reason = "this server is built without object stores. Give a directory, or build it with the feature `cloud`";
-        Err(refused(location, reason))
+        Err(refused(url.as_str(), reason))
     }
 }
 

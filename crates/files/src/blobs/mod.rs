@@ -1,7 +1,10 @@
 //! Contents, each under the hash of its bytes.
 
+#[cfg(feature = "cloud")]
+mod bucket;
 mod collect;
 mod disk;
+mod going;
 mod keys;
 mod local;
 mod location;
@@ -55,6 +58,15 @@ impl From<Backend> for Blobs {
 }
 
 impl Blobs {
+    /// Whether the place can be used. [`BlobError::Refused`] is a mistake in the settings; any other error may pass.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        match &self.backend {
+            // A directory was made when it was opened.
+            Backend::Local(_) => Ok(()),
+            Backend::Remote(remote) => remote.check().await,
+        }
+    }
+
     /// The size of a blob; `None` where there is none.
     pub async fn size(&self, database: &DatabaseId, hash: &Hash) -> Result<Option<u64>, BlobError> {
         match &self.backend {

@@ -1,9 +1,9 @@
-//! An object store that fails at each call in turn.
+//! An object store that fails at each call in turn, or lets others go first.
 
 use std::{
-    fmt,
+    fmt, future,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
+    task::Poll,
 };
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use crate::{
 
 /// What goes wrong with the n-th call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(in crate::blobs) enum Fault {
     /// It is not done.
     Before,
     /// It is done, but the answer is lost.
@@ -32,19 +32,32 @@ enum Fault {
 }
 
 #[derive(Debug, Default)]
-struct Script {
-    calls: AtomicUsize,
-    fails_at: Option<(usize, Fault)>,
+pub(in crate::blobs) struct Script {
+    pub(in crate::blobs) calls: AtomicUsize,
+    pub(in crate::blobs) fails_at: Option<(usize, Fault)>,
+    /// Each call is pending once before it is done.
+    pub(in crate::blobs) gives_way: bool,
+    /// Flags of collectors seem to be of yesterday.
+    pub(in crate::blobs) flags_are_old: bool,
 }
 
 impl Script {
     async fn call<T>(&self, done: impl Future<Output = Result<T>>) -> Result<T> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let mut gives_way = self.gives_way;
+        future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if mem::take(&mut gives_way) { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
         let lost = || StoreError::Generic { store: "test", source: "the connection broke".into() };
         match self.fails_at {
             Some((at, Fault::Before)) if at == call => Err(lost()),
             Some((at, Fault::Gone)) if at <= call => Err(lost()),
-            Some((at, Fault::After)) if at == call => done.await.and(Err(lost())),
+            Some((at, Fault::After)) if at == call => {
+                let _ = done.await;
+                Err(lost())
+            }
             _ => done.await,
         }
     }
@@ -78,7 +91,11 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.script.call(self.store.get_opts(path, options)).await
+        let mut found = self.script.call(self.store.get_opts(path, options)).await?;
+        if self.script.flags_are_old && path.as_ref().contains("/going/") {
+            found.meta.last_modified -= Duration::from_hours(24);
+        }
+        Ok(found)
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -130,11 +147,18 @@ impl MultipartUpload for FaultyUpload {
 
 fn blobs(store: &Arc<InMemory>, fails_at: Option<(usize, Fault)>) -> (Blobs, Arc<Script>) {
     let script = Arc::new(Script { fails_at, ..Script::default() });
-    let faulty = Faulty { store: store.clone(), script: script.clone() };
-    (Backend::Remote(Remote::new(Arc::new(faulty), Path::from("some/prefix")).into()).into(), script)
+    (blobs_by(store, &script), script)
 }
 
-async fn put(
+/// The blobs of a server that is like `script`; each has its own way to the one store.
+pub(in crate::blobs) fn blobs_by(store: &Arc<InMemory>, script: &Arc<Script>) -> Blobs {
+    let faulty = Faulty { store: store.clone(), script: script.clone() };
+    let mut remote = Remote::new(Arc::new(faulty), Path::from("some/prefix"));
+    remote.look_every = Duration::ZERO;
+    Backend::Remote(remote.into()).into()
+}
+
+pub(in crate::blobs) async fn put(
     blobs: &Blobs,
     database: &DatabaseId,
     content: &Bytes,
@@ -160,8 +184,8 @@ async fn whole_blobs(store: &InMemory) -> u64 {
 async fn no_failure_leaves_half_a_blob_or_is_swallowed() {
     let database: DatabaseId = "abc123def456".parse().unwrap();
     let tomorrow = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 1000);
-    // One put; two parts, begun and completed, a copy, a deletion.
-    for (length, calls_min) in [(100_000, 1), (PART_BYTES + 1, 6)] {
+    // One put; two parts, begun and completed, a copy, two looks, a deletion.
+    for (length, calls_min) in [(100_000, 1), (PART_BYTES + 1, 8)] {
         let content: Bytes = (0..length).map(|n| (n % 251) as u8).collect();
         for fault in [Fault::Before, Fault::After, Fault::Gone] {
             for call in 0.. {
@@ -212,4 +236,49 @@ async fn errors_of_reading_are_told() {
     assert!(broken.delete_database(&database).await.is_err());
     let copy = "copy00000000".parse().unwrap();
     assert!(broken.copy_database(&database, &copy).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_the_store_is_copied_by_parts() {
+    let (database, copy) = ("abc123def456".parse().unwrap(), "copy00000000".parse().unwrap());
+    let content: Bytes = (0..2 * PART_BYTES + 7).map(|n| (n % 251) as u8).collect();
+    for max in [content.len() as u64, 1000, 0] {
+        let store = Arc::new(InMemory::new());
+        let mut remote = Remote::new(store.clone(), Path::default());
+        remote.copy_bytes_max = max;
+        let blobs: Blobs = Backend::Remote(remote.into()).into();
+        let hash = put(&blobs, &database, &content).await.unwrap().hash;
+        blobs.copy_database(&database, &copy).await.unwrap();
+        let got = blobs.get(&copy, &hash, ByteRange::Whole).await.unwrap().bytes().await.unwrap();
+        assert!(got == content, "at most {max}");
+        assert_eq!(whole_blobs(&store).await, 2);
+        assert_eq!(store.list(None).count().await, 2, "no temporary is left");
+    }
+}
+
+#[tokio::test]
+async fn more_parts_than_stores_take_are_refused() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let mut parts = Parts::begin(&store, Path::from("x")).await.unwrap();
+    parts.sent = PARTS_MAX - 1;
+    parts.send(&mut vec![1]).await.unwrap();
+    let refused = parts.send(&mut vec![1]).await;
+    assert_eq!(refused, Err(BlobError::TooLarge { limit: 52_428_800_000 }));
+}
+
+#[tokio::test]
+async fn an_upload_that_is_dropped_gives_its_parts_back() {
+    let store = Arc::new(InMemory::new());
+    let (blobs, script) = blobs(&store, None);
+    let content = Bytes::from(vec![7; PART_BYTES + 1]);
+    let endless = stream::iter([Ok::<_, BlobError>(content)]).chain(stream::pending());
+    let database = "abc123def456".parse().unwrap();
+    let mut upload = Box::pin(blobs.put(&database, endless, u64::MAX));
+    assert!(futures_util::poll!(&mut upload).is_pending());
+    let sent = script.calls.load(Ordering::Relaxed);
+    assert_eq!(sent, 2, "begun, and a part sent");
+    drop(upload);
+    while script.calls.load(Ordering::Relaxed) < sent + 2 {
+        tokio::task::yield_now().await;
+    }
 }

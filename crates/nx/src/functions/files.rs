@@ -122,7 +122,8 @@ pub const FUNCTIONS: &[FunctionDef] = &[
             Overload::nullable("record, text -> void", remove_file),
             Overload::nullable("record, file -> void", remove_file),
         ],
-        "Removes a file of a record, and its name from the fields that hold it. One that is not there is no error.",
+        "Removes a file of a record, and its name from the fields that hold it; its share ends. One that is not there is no \
+         error.",
         &[],
     )
     .effect(Effect::Writes),
@@ -133,7 +134,7 @@ pub const FUNCTIONS: &[FunctionDef] = &[
             Overload::nullable("record, text, text -> file", rename_file),
             Overload::nullable("record, file, text -> file", rename_file),
         ],
-        "Gives a file of a record another name, in the fields that hold it too. Answers the file.",
+        "Gives a file of a record another name, in the fields that hold it too; its share ends. Answers the file.",
         &[],
     )
     .effect(Effect::Writes),

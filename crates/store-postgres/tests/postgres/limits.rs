@@ -125,3 +125,17 @@ fn a_batch_of_several_statements_is_whole() {
     assert!(loaded.rows.values().any(|row| row.2 == long));
     assert_eq!(database.history(Sq(45_001), Sq(0), 9).unwrap().len(), 1);
 }
+
+/// Of several hosts the first that answers and takes writes is used.
+#[test]
+fn the_host_that_takes_writes_is_found() {
+    let Some(server) = Postgres::shared() else { return };
+    let Some(replica) = Postgres::start_with(&["default_transaction_read_only=on"], &[]) else { return };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = server.url();
+    let hosts = format!("{closed},127.0.0.1:{},127.0.0.1:{}", replica.port(), server.port());
+    let store = PostgresStore::open(&url.replace(&format!("127.0.0.1:{}", server.port()), &hosts)).unwrap();
+    assert_eq!(database(&store).commit(&batch(1, 1)), Ok(()));
+    let text = text_of(StoreError::NotCommitted, PostgresStore::open(&replica.url()).err().unwrap());
+    assert!(text.contains("takes no writes"), "{text}");
+}
