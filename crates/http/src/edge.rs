@@ -26,12 +26,14 @@ use crate::{
     config::{CorsOrigins, HttpConfig},
     error::{ApiError, ErrorCode},
     metrics::RouteTable,
+    state,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Content-Type, Accept, If-Match, If-None-Match, Idempotency-Key, Range, nx-password, nx-file",
+    "Authorization, Content-Type, Accept, If-Match, If-None-Match, Idempotency-Key, Range, X-Boobook-Min-Sq, \
+     nx-password, nx-file",
 );
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("ETag, X-Request-Id, X-Total-Count, X-Boobook-Sq, Retry-After");
@@ -100,7 +102,8 @@ impl Service {
         let preflight = cors.is_some()
             && method == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let mut response = if preflight { preflight_answer() } else { inner.routed(request).await };
+        let mut response =
+            if preflight { preflight_answer() } else { state::told(inner.routed(request)).await };
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             // What the statuses 405 and 416 ask for stays.
             let kept = [header::ALLOW, header::CONTENT_RANGE].map(|name| {

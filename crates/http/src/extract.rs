@@ -15,6 +15,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     query_string::QueryString,
     router::Api,
+    state,
     wire::form::Form,
 };
 
@@ -155,6 +156,7 @@ pub(crate) async fn session(api: &Api, caller: &Caller, team: &str, database: &s
     if let Some(sequence) = caller.at_least {
         api.app.reach_at_least(&session, sequence).await?;
     }
+    state::entered(&session);
     Ok(session)
 }
 

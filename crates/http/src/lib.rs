@@ -31,6 +31,7 @@ mod router;
 mod routes;
 mod serve;
 mod share_page;
+mod state;
 pub mod wire;
 
 use std::sync::Arc;

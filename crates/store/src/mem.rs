@@ -34,12 +34,15 @@ pub struct MemStore {
 
 #[derive(Default)]
 struct Shared {
+    after_commit: Option<Hook>,
     nodes: u32,
     now_ms: i64,
     catalogue_seq: u64,
     catalogue: BTreeMap<(String, String), Vec<u8>>,
     databases: BTreeMap<DatabaseId, Arc<Contents>>,
 }
+
+type Hook = Arc<dyn Fn(&DatabaseId) + Send + Sync>;
 
 /// A database: its rows, and the right to commit, which a node can keep for a while.
 #[derive(Default)]
@@ -97,6 +100,11 @@ impl MemStore {
             shared.nodes
         };
         Self { shared: Arc::clone(&self.shared), node }
+    }
+
+    /// Has a look taken after each commit, whoever made it: no later state is there by then.
+    pub fn after_commit(&self, look: impl Fn(&DatabaseId) + Send + Sync + 'static) {
+        self.shared.lock().after_commit = Some(Arc::new(look));
     }
 
     /// Lets the store's clock, which ends leases, run on.
@@ -248,7 +256,13 @@ impl MemDatabase {
             }
             data.apply(batch, lease);
             Ok(())
-        })
+        })?;
+        // The turn to commit is still taken.
+        let look = self.store.shared.lock().after_commit.clone();
+        if let Some(look) = look {
+            look(&self.id);
+        }
+        Ok(())
     }
 
     fn take_turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {

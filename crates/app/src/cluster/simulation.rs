@@ -21,6 +21,7 @@ use std::{
 use boobook_engine::Snapshot;
 use boobook_model::{Cell, DatabaseId, Principal, RecordId, TableKind, Value};
 use boobook_store::{Fault, FaultStore, Faults, LEASE_MS, MemStore, Store};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
@@ -97,7 +98,7 @@ struct Simulation {
     admin: Arc<Principal>,
     in_flight: Vec<InFlight>,
     /// The state after each commit.
-    committed: HashMap<u64, u64>,
+    committed: Arc<Mutex<HashMap<u64, u64>>>,
     acknowledged: BTreeSet<String>,
     /// Names of single use that were refused as not stored.
     refused: BTreeSet<String>,
@@ -167,13 +168,14 @@ impl Simulation {
             team,
             admin,
             in_flight: Vec::new(),
-            committed: HashMap::new(),
+            committed: Arc::default(),
             acknowledged: BTreeSet::new(),
             refused: BTreeSet::new(),
             deferring: BTreeSet::new(),
             named: 0,
             reads: 0,
         };
+        simulation.note_commits();
         for table in ["Log", "Count", "Temp"] {
             let number = if table == "Log" { "string" } else { "number" };
             let fields = json!({"name": table, "fields": [{"name": "X", "type": number}]});
@@ -278,8 +280,8 @@ impl Simulation {
         match came {
             Came::Read(snapshot) => {
                 self.reads += 1;
-                let known = self.committed.get(&snapshot.sq.0);
-                assert_eq!(known, Some(&digest(&snapshot)), "seed {}: a read at {}", self.seed, snapshot.sq);
+                let known = self.committed.lock().get(&snapshot.sq.0).copied();
+                assert_eq!(known, Some(digest(&snapshot)), "seed {}: a read at {}", self.seed, snapshot.sq);
                 let seen = log(&snapshot);
                 let missing: Vec<_> = before.iter().filter(|name| !seen.contains_key(*name)).collect();
                 assert!(missing.is_empty(), "seed {}: a read does not see {missing:?}", self.seed);
@@ -297,19 +299,21 @@ impl Simulation {
         true
     }
 
-    /// A step of a node's writer, after which what it committed is known.
+    /// A step of a node's writer.
     fn step(&mut self, node: usize) -> bool {
-        let stepped = self.nodes[node].app.inner.pool.step();
-        self.note_commit();
-        stepped
+        self.nodes[node].app.inner.pool.step()
     }
 
-    fn note_commit(&mut self) {
-        let database = self.store.open_database(&self.database).unwrap();
-        let state = read_state(&self.database, &*database).unwrap();
-        let (seed, digest) = (self.seed, digest(&state));
-        let noted = *self.committed.entry(state.sq.0).or_insert(digest);
-        assert_eq!(noted, digest, "seed {seed}: {} was committed twice", state.sq);
+    /// Keeps what the store holds after each commit, by its sequence.
+    fn note_commits(&self) {
+        let (store, committed, seed) = (self.store.clone(), Arc::clone(&self.committed), self.seed);
+        let note = move |id: &DatabaseId| {
+            let database = store.open_database(id).unwrap();
+            let state = read_state(id, &*database).unwrap();
+            let earlier = committed.lock().insert(state.sq.0, digest(&state));
+            assert_eq!(earlier, None, "seed {seed}: {} was committed twice", state.sq);
+        };
+        self.store.after_commit(note);
     }
 
     fn look(&self, node: usize) -> bool {
