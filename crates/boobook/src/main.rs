@@ -7,7 +7,9 @@
 mod cli;
 mod client;
 mod config;
+mod copy;
 mod demo;
+mod examine;
 mod failure;
 mod import;
 mod local;

@@ -27,8 +27,7 @@ pub(crate) fn export(
     each_row(connection, db, sql::ALL_DEFERRED, |row| {
         Ok(sink.put_off(cluster::work_id(row, 0, db)?, column(row, 1, db)?)?)
     })?;
-    connection.simple(sql::COMMIT)?;
-    connection.set_open(false);
+    connection.leave_snapshot();
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 //! in [`SharedDatabase::hold`](boobook_store::SharedDatabase::hold), and listens to nothing: nodes ask
 //! ([`Cluster::look`]). Decisions and figures: `docs/design/010-postgres.md`.
 //!
-//! Main type: [`PostgresStore`].
+//! Main type: [`PostgresStore`]; [`Scratch`] is to try a server out.
 //!
 //! ```no_run
 //! use boobook_model::Sq;
@@ -35,6 +35,7 @@ mod idempotency;
 mod load;
 mod options;
 mod pool;
+mod scratch;
 mod sql;
 mod tls;
 
@@ -42,6 +43,8 @@ use std::sync::Arc;
 
 use boobook_model::DatabaseId;
 use boobook_store::{CatalogueChange, CatalogueState, Cluster, DatabaseStore, Look, Store, StoreError, Work};
+
+pub use scratch::{Scratch, Server};
 
 use cluster::{Claims, Looker, Node};
 use connection::Connector;

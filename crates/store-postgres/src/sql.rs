@@ -168,6 +168,12 @@ statements! {
     DELETE_ENTRIES = "delete from bb_catalogue as c using unnest($1, $2) as u (kind, id)
         where c.kind = u.kind and c.id = u.id";
 
+    // For trying a server out.
+
+    SERVER = "select version(), current_setting('default_transaction_isolation')";
+    CLEAR = "truncate table bb_catalogue, bb_database, bb_schema, bb_counter, bb_record, bb_history, bb_tx,
+        bb_idem, bb_deferred";
+
     // The format.
 
     HAS_SCHEMA = "select 1 from pg_catalog.pg_namespace where nspname = $1";
@@ -205,6 +211,11 @@ statements! {
     MAKE_DEFERRED = "create table if not exists bb_deferred (
         seq bigint not null, n bigint not null, db text not null, id bytea not null, body bytea not null,
         node bytea not null, claim bytea not null, lease timestamptz not null, primary key (db, seq, n))";
+}
+
+/// Drops the schema and all that is in it.
+pub(crate) fn drop_schema(schema: &str) -> String {
+    format!("drop schema if exists \"{schema}\" cascade")
 }
 
 /// Makes the schema.
@@ -265,6 +276,7 @@ mod tests {
         "FILL_META",
         "FILL_CATALOGUE",
         "CREATE_DATABASE",
+        "CLEAR",
     ];
 
     fn words(sql: &str) -> Vec<&str> {

@@ -57,6 +57,11 @@ use catalogue::Catalogue;
 use database::SqliteDatabase;
 use directory::Directory;
 
+/// The version of the SQLite inside.
+pub fn engine_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A data directory.
 pub struct SqliteStore {
     directory: Directory,

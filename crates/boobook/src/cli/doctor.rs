@@ -10,20 +10,31 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::DataArgs;
+use super::{DataArgs, engine};
 use crate::{
     failure::Failure,
     local::{Local, no_files, open_files},
     out,
 };
 
-/// Look through a data directory, also while a server runs on it: whether every database can be read, every script
-/// compiles, and every file that a record names is there. Nothing is changed.
+/// Look through the data, also while a server runs on it: whether every database can be read, every script compiles, and
+/// every file that a record names is there. Nothing is changed.
+///
+/// With --engine, try out the engine instead: what boobook needs of a database server (PostgreSQL, CockroachDB, …), a disk
+/// or a bucket, and how fast it is. That happens in a schema, a folder and a prefix of its own, removed afterwards; the data
+/// is not touched.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   boobook doctor
-  boobook doctor --data /var/lib/boobook --json")]
+  boobook doctor --data /var/lib/boobook --json
+  boobook doctor --engine --store postgres://boobook@db1/boobook --files s3://boobook/files
+  boobook doctor --engine --data /var/lib/boobook
+
+Exit code 1 tells that something is wrong.")]
 pub(super) struct Doctor {
+    /// Try out the engine, not the data: takes a minute or two, and some load
+    #[arg(long)]
+    engine: bool,
     /// Print a JSON object instead of a page
     #[arg(long)]
     json: bool,
@@ -51,6 +62,9 @@ impl Doctor {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.data.settings(Vec::new())?;
+        if self.engine {
+            return engine::run(&settings, self.json);
+        }
         let local = Local::open(&self.data)?;
         let blobs = open_files(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

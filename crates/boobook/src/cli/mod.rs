@@ -6,11 +6,13 @@ mod database;
 mod demo;
 mod doctor;
 pub(crate) mod duration;
+mod engine;
 mod import;
 mod key;
 mod nx;
 mod query;
 mod serve;
+mod store;
 mod team;
 mod user;
 
@@ -66,8 +68,10 @@ enum Command {
     Nx(nx::Nx),
     /// Copy a data directory consistently, also while a server runs on it.
     Backup(backup::Backup),
-    /// Look through a data directory: can everything be read, is every file there.
+    /// Look through the data: can everything be read, is every file there. Or try the engine itself out.
     Doctor(doctor::Doctor),
+    /// Copy all data from one store to another: out of one machine, or back.
+    Store(store::Store),
 }
 
 /// Where the data lies.
@@ -142,6 +146,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Nx(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Store(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
