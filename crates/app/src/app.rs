@@ -465,6 +465,10 @@ impl App {
 
     /// Whether the store answers.
     pub async fn ready(&self) -> Result<(), AppError> {
+        if let Some(looks) = &self.inner.looks {
+            // As requests ask: however many do, none takes a connection or a thread of its own.
+            return looks.ask(None).await.map(drop);
+        }
         let catalogue = Arc::clone(&self.inner.catalogue);
         blocking(move || catalogue.refresh().map(|_| ())).await
     }
@@ -538,7 +542,9 @@ impl App {
         if let Some(cluster) = self.inner.store.cluster()
             && let Err(error) = cluster.leave()
         {
-            tracing::warn!("work that was put off waits for a minute until another node takes it: {error}");
+            tracing::warn!(
+                "work that was put off waits until its lease ends and another node takes it: {error}"
+            );
         }
     }
 }

@@ -156,16 +156,37 @@ fn write_batch(database: &Arc<Database>, shared: &Shared, spare: &mut Vec<u8>) {
     }
     match attempt(database, &*shared.host, &mut tasks, spare) {
         Ok(outcomes) => settle(database, shared, tasks, outcomes),
-        Err(error) if tasks.len() == 1 => settle(database, shared, tasks, vec![Outcome::refused(error)]),
-        // One of them may be the reason (too large for the disk that is left, a bug): each by itself.
-        Err(_) => {
-            for task in tasks {
-                let mut alone = vec![task];
-                let outcomes = attempt(database, &*shared.host, &mut alone, spare)
-                    .unwrap_or_else(|error| vec![Outcome::refused(error)]);
-                settle(database, shared, alone, outcomes);
-            }
+        // Of a batch whose outcome is open each is told that; nothing more is tried.
+        Err(error) if tasks.len() == 1 || database.is_poisoned() => {
+            let outcomes = tasks.iter().map(|_| Outcome::refused(error.clone())).collect();
+            settle(database, shared, tasks, outcomes);
         }
+        Err(_) => write_singly(database, shared, tasks, spare),
+    }
+}
+
+/// How many transactions in a row may fail by themselves until the rest of their batch is refused with them.
+const FAILURES_MAX: usize = 3;
+
+/// One of them may be the reason (too large for the disk that is left, a bug): each by itself. Where several in a row are
+/// not stored it is the store: the rest does not wait until each has failed.
+fn write_singly(database: &Arc<Database>, shared: &Shared, tasks: Vec<Task>, spare: &mut Vec<u8>) {
+    let mut failures: Vec<AppError> = Vec::new();
+    for task in tasks {
+        let mut alone = vec![task];
+        let attempted = match failures.get(FAILURES_MAX - 1) {
+            Some(error) => Err(error.clone()),
+            None => attempt(database, &*shared.host, &mut alone, spare),
+        };
+        let outcomes = attempted.unwrap_or_else(|error| vec![Outcome::refused(error)]);
+        match &outcomes[..] {
+            // What is not known of one is nothing to tell the next one.
+            [Outcome::Ends(Err(error @ AppError::Unavailable(_)))] if !database.is_poisoned() => {
+                failures.push(error.clone());
+            }
+            _ => failures.clear(),
+        }
+        settle(database, shared, alone, outcomes);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What several nodes on the same tables need of each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use boobook_model::{DatabaseId, Sq};
 use boobook_store::{Batch, Held, LoadSink, Look, StoreError, Work};
@@ -15,13 +16,23 @@ use crate::load::{self, Wanted, column, corrupt, unsigned};
 use crate::pool::{Pool, Taken};
 use crate::sql;
 
-/// A node's id: random, as nobody hands them out.
+/// One of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Node(pub(crate) [u8; 16]);
+pub(crate) struct Node {
+    /// Random, as nobody hands them out.
+    pub(crate) id: [u8; 16],
+    /// How long it keeps work put off without saying that it lives.
+    pub(crate) lease: Duration,
+}
 
 impl Node {
-    pub(crate) fn new() -> Result<Self, StoreError> {
-        random().map(Self)
+    pub(crate) fn new(lease: Duration) -> Result<Self, StoreError> {
+        Ok(Self { id: random()?, lease })
+    }
+
+    /// The lease, as statements take it.
+    pub(crate) fn lease_ms(&self) -> i64 {
+        i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -96,17 +107,18 @@ impl Claims {
     /// Renews the node's leases and takes over work.
     pub(crate) fn take_over(&self, pool: &Arc<Pool>, node: Node) -> Result<Vec<Work>, StoreError> {
         let mut claim = self.0.lock();
-        let (node, name) = (&node.0[..], claim.to_vec());
-        let params: [Param<'_>; 2] = [(&node, Type::BYTEA), (&name, Type::BYTEA)];
+        let (id, lease_ms, name) = (&node.id[..], node.lease_ms(), claim.to_vec());
+        let leased: [Param<'_>; 3] = [(&id, Type::BYTEA), (&lease_ms, Type::INT8), (&name, Type::BYTEA)];
+        let named: [Param<'_>; 2] = [(&id, Type::BYTEA), (&name, Type::BYTEA)];
         let taken = pool.run(During::Writing, |connection| {
-            let renew = connection.query(sql::RENEW, &params[..1])?;
-            let take = connection.query(sql::CLAIM, &params)?;
-            let claimed = connection.query(sql::CLAIMED, &params)?;
+            let renew = connection.query(sql::RENEW, &leased[..2])?;
+            let take = connection.query(sql::CLAIM, &leased)?;
+            let claimed = connection.query(sql::CLAIMED, &named)?;
             let (_, _, rows) = connection.wait(async |client| {
                 try_join3(
-                    renew.touched(client, &params[..1]),
-                    take.touched(client, &params),
-                    claimed.rows(client, &params),
+                    renew.touched(client, &leased[..2]),
+                    take.touched(client, &leased),
+                    claimed.rows(client, &named),
                 )
                 .await
             })?;
@@ -195,7 +207,7 @@ impl Drop for PostgresHeld<'_> {
 
 /// Ends the node's leases.
 pub(crate) fn leave(pool: &Arc<Pool>, node: Node) -> Result<(), StoreError> {
-    let node = &node.0[..];
+    let node = &node.id[..];
     pool.run(During::Writing, |connection| {
         connection.execute(sql::LEAVE, &[(&node as _, Type::BYTEA)]).map(drop)
     })

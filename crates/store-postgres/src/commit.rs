@@ -280,7 +280,8 @@ fn put_off<'a>(built: &mut Built<'a>, batch: &'a Batch, node: Node) {
     }
     built.with("put_deferred", sql::PUT_DEFERRED);
     let work = &batch.put_off;
-    built.value(node.0.to_vec(), Type::BYTEA);
+    built.value(node.id.to_vec(), Type::BYTEA);
+    built.value(node.lease_ms(), Type::INT8);
     built.value((0..work.len() as i64).collect::<Vec<_>>(), Type::INT8_ARRAY);
     built.value(work.iter().map(|(id, _)| id.to_be_bytes().to_vec()).collect::<Vec<_>>(), Type::BYTEA_ARRAY);
     built.value(work.iter().map(|(_, body)| &**body).collect::<Vec<_>>(), Type::BYTEA_ARRAY);

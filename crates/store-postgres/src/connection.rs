@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use boobook_store::StoreError;
@@ -16,12 +17,14 @@ use futures_util::{FutureExt as _, TryStreamExt as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::timeout;
+use tokio_postgres::config::LoadBalanceHosts;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+use tokio_postgres::{Client, Error, Row, RowStream, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Trouble;
-use crate::options::Options;
+use crate::options::{CONNECT_TIMEOUT, Options};
 use crate::sql::{self, qualified};
 
 /// How long a server may take to answer a cancel request, and the cancelled statement after it.
@@ -35,8 +38,51 @@ pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// How to connect.
 pub(crate) struct Connector {
     pub(crate) options: Options,
-    pub(crate) tls: MakeRustlsConnect,
+    tls: MakeRustlsConnect,
+    /// The host that let us in last: the first one to be asked again.
+    last: AtomicUsize,
 }
+
+impl Connector {
+    pub(crate) fn new(options: Options, tls: MakeRustlsConnect) -> Self {
+        Self { options, tls, last: AtomicUsize::new(0) }
+    }
+
+    /// Asks one host after another. A host that takes connections and is silent then is no better than none: each has
+    /// so long to let us in, and a silence is what is told of them all, as asking again would take as long.
+    async fn connect(&self) -> Result<Connected, Trouble> {
+        let hosts = &self.options.hosts;
+        let is_random =
+            hosts.iter().any(|config| config.get_load_balance_hosts() == LoadBalanceHosts::Random);
+        let first = match getrandom::u32() {
+            Ok(random) if is_random => random as usize,
+            _ => self.last.load(Ordering::Relaxed),
+        };
+        let mut trouble = None;
+        for n in 0..hosts.len() {
+            let n = (first % hosts.len() + n) % hosts.len();
+            let limit = hosts[n].get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+            match timeout(limit, hosts[n].connect(self.tls.clone())).await {
+                Ok(Ok(connected)) => {
+                    self.last.store(n, Ordering::Relaxed);
+                    return Ok(connected);
+                }
+                Ok(Err(error)) => {
+                    let error = Trouble::Postgres(error);
+                    if trouble.as_ref().is_none_or(Trouble::is_transient) {
+                        trouble = Some(error);
+                    }
+                }
+                Err(_) => trouble = Some(Trouble::NotLetIn(limit)),
+            }
+        }
+        Err(trouble.unwrap_or(Trouble::Silent))
+    }
+}
+
+/// What the client library makes of a connection.
+type Connected =
+    (Client, tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
 
 /// A connection, used by one thread at a time.
 pub(crate) struct Connection {
@@ -47,6 +93,8 @@ pub(crate) struct Connection {
     prepared: HashMap<String, Statement>,
     /// It must not be used again.
     spoilt: bool,
+    /// The server has not answered in time.
+    silent: bool,
     /// A transaction is open.
     open: bool,
 }
@@ -97,9 +145,7 @@ impl Connection {
             let text = format!("a runtime for a connection cannot be made: {e}");
             Trouble::Final(StoreError::Failed(text))
         })?;
-        let config = &connector.options.config;
-        let (client, connection) =
-            runtime.block_on(config.connect(connector.tls.clone())).map_err(Trouble::Postgres)?;
+        let (client, connection) = runtime.block_on(connector.connect())?;
         // Its errors come to whoever waits for an answer.
         drop(runtime.spawn(connection.map(drop)));
         Ok(Self {
@@ -108,6 +154,7 @@ impl Connection {
             client,
             prepared: HashMap::new(),
             spoilt: false,
+            silent: false,
             open: false,
         })
     }
@@ -127,6 +174,11 @@ impl Connection {
     /// Whether somebody else may use it: nothing went wrong with it, no transaction is open.
     pub(crate) fn is_reusable(&self) -> bool {
         !self.spoilt && !self.open
+    }
+
+    /// Whether the server has not answered on it in time, not even when asked to stop.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// Says that a transaction is about to begin, or has ended. A connection that is given back in between is closed,
@@ -174,6 +226,7 @@ impl Connection {
         });
         if let Err(trouble) = &done {
             self.spoilt |= trouble.spoils_connection();
+            self.silent |= matches!(trouble, Trouble::Silent);
         }
         done
     }

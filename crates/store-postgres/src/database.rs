@@ -196,13 +196,13 @@ impl DatabaseStore for PostgresDatabase {
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
-        let node = &self.node.0[..];
-        let params = [self.param(), (&node as _, Type::BYTEA)];
+        let (node, lease_ms) = (&self.node.id[..], self.node.lease_ms());
+        let params = [self.param(), (&node as _, Type::BYTEA), (&lease_ms as _, Type::INT8)];
         self.pool.run(During::Writing, |connection| {
             let take = connection.query(sql::TAKE_OWN, &params)?;
-            let own = connection.query(sql::OWN, &params)?;
+            let own = connection.query(sql::OWN, &params[..2])?;
             let (_, rows) = connection.wait(async |client| {
-                try_join(take.touched(client, &params), own.rows(client, &params)).await
+                try_join(take.touched(client, &params), own.rows(client, &params[..2])).await
             })?;
             rows.iter()
                 .map(|row| Ok((cluster::work_id(row, 0, &self.id)?, column(row, 1, &self.id)?)))

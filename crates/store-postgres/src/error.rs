@@ -1,5 +1,7 @@
 //! From the server's and the network's errors to what a caller can do about them. The only place that decides it.
 
+use std::time::Duration;
+
 use boobook_store::StoreError;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
@@ -29,6 +31,8 @@ pub(crate) enum Trouble {
     Postgres(tokio_postgres::Error),
     /// No answer in time, not even to a cancel request.
     Silent,
+    /// A server took a connection, or did not even that, and did not let us in for so long.
+    NotLetIn(Duration),
     /// Nothing that another attempt would change.
     Final(StoreError),
 }
@@ -56,14 +60,14 @@ impl Trouble {
     fn db(&self) -> Option<&DbError> {
         match self {
             Self::Postgres(error) => error.as_db_error(),
-            Self::Silent | Self::Final(_) => None,
+            Self::Silent | Self::NotLetIn(_) | Self::Final(_) => None,
         }
     }
 
     /// Whether nobody can tell what the server did with what it was sent: it went away, or is silent.
     pub(crate) fn is_ambiguous(&self) -> bool {
         match (self, self.db()) {
-            (Self::Final(_), _) => false,
+            (Self::Final(_) | Self::NotLetIn(_), _) => false,
             (_, Some(db)) => {
                 let code = db.code().code();
                 // Connection trouble, shut-downs, "statement completion unknown".
@@ -86,7 +90,7 @@ impl Trouble {
                 TRANSIENT.contains(db.code()) || (self.is_ambiguous() && !refused)
             }
             // Whoever was silent for the whole of a time-out is not asked again by the same caller.
-            (Self::Silent, None) => false,
+            (Self::Silent | Self::NotLetIn(_), None) => false,
             (Self::Postgres(error), None) => !is_timeout(error),
         }
     }
@@ -94,7 +98,7 @@ impl Trouble {
     /// Whether the connection is not to be used again.
     pub(crate) fn spoils_connection(&self) -> bool {
         match self {
-            Self::Final(_) => false,
+            Self::Final(_) | Self::NotLetIn(_) => false,
             Self::Silent => true,
             Self::Postgres(error) => match error.as_db_error() {
                 None => true,
@@ -149,6 +153,9 @@ impl Trouble {
         match self {
             Self::Final(error) => error.to_string(),
             Self::Silent => "no answer within the statement time-out; the connection is given up".into(),
+            Self::NotLetIn(limit) => {
+                format!("a server did not let us in within {} s (`connect_timeout`)", limit.as_secs())
+            }
             Self::Postgres(error) => match error.as_db_error() {
                 Some(db) => {
                     format!("{} ({}){}", db.message(), db.code().code(), advice(db.code()))

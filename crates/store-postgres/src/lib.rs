@@ -40,6 +40,7 @@ mod sql;
 mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use boobook_model::DatabaseId;
 use boobook_store::{CatalogueChange, CatalogueState, Cluster, DatabaseStore, Look, Store, StoreError, Work};
@@ -70,11 +71,12 @@ impl PostgresStore {
     /// | `schema` | `public` | holds the tables; made where it is missing |
     /// | `connections` | 16 | most connections of this node, and one more for [`Cluster::look`] |
     /// | `statement_timeout` | 30 | seconds until a statement is cancelled |
+    /// | `lease` | 60 | seconds, from 2 to 3600, after which other nodes do what a node put off that is gone; the same on all nodes |
     /// | `prepare` | `on` | `off` where a pooler (pgbouncer) in transaction mode is between |
     /// | `sslmode` | `prefer` | `disable`; `prefer`: TLS if the server has it; `require`: TLS, whoever answers is believed; `verify-full`: TLS, and certificate and name of the server must be good |
     /// | `sslrootcert` | | file of root certificates (PEM) to be trusted instead of the public authorities; verifies as `verify-full` |
     /// | `target_session_attrs` | `read-write` with several hosts | `any`: whichever host answers first |
-    /// | `connect_timeout` | 5 | seconds for each host |
+    /// | `connect_timeout` | 5 | seconds for each host, until it has let us in |
     /// | `tcp_user_timeout` | 30 | seconds until unacknowledged bytes end a connection |
     /// | `application_name` | `boobook` | shown in `pg_stat_activity` |
     ///
@@ -88,12 +90,15 @@ impl PostgresStore {
     pub fn open_with_password(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
         let mut options = Options::parse(url)?;
         if let Some(password) = password {
-            options.config.password(password);
+            for config in &mut options.hosts {
+                config.password(password);
+            }
         }
         let tls = tls::connector(&options)?;
-        let pool = Pool::new(Connector { options, tls });
+        let node = Node::new(options.lease)?;
+        let pool = Pool::new(Connector::new(options, tls));
         format::prepare(&pool)?;
-        Ok(Self { looker: Looker::new(pool.clone()), claims: Claims::new()?, node: Node::new()?, pool })
+        Ok(Self { looker: Looker::new(pool.clone()), claims: Claims::new()?, node, pool })
     }
 }
 
@@ -128,6 +133,10 @@ impl Store for PostgresStore {
 }
 
 impl Cluster for PostgresStore {
+    fn lease(&self) -> Duration {
+        self.node.lease
+    }
+
     fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
         self.looker.look(databases)
     }

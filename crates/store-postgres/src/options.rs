@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boobook_store::StoreError;
+use boobook_store::{LEASE_MS, StoreError};
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
@@ -12,7 +12,7 @@ const CONNECTIONS: usize = 16;
 /// How long one statement may take where the URL does not say.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one waits for a server to answer a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sent bytes may stay unacknowledged before a connection counts as lost.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// An idle connection is probed after that long, so that firewalls do not forget it and we notice if they did.
@@ -20,8 +20,8 @@ const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
 /// A URL, understood. Holds the password: has no `Debug`.
 pub(crate) struct Options {
-    /// Hosts, user, password, database and what else the client library knows.
-    pub(crate) config: Config,
+    /// User, password, database and what else the client library knows, for each host.
+    pub(crate) hosts: Vec<Config>,
     /// The schema of our tables.
     pub(crate) schema: String,
     /// Whether statements are prepared under a name and kept.
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     /// Longest time for a statement.
     pub(crate) statement_timeout: Duration,
+    /// How long a node keeps work put off without saying that it lives.
+    pub(crate) lease: Duration,
     /// Host and database, for messages.
     pub(crate) place: String,
 }
@@ -75,13 +77,14 @@ impl Options {
             return Err(bad("expected `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`"));
         }
         let mut options = Self {
-            config: Config::new(),
+            hosts: Vec::new(),
             schema: "public".into(),
             prepare: true,
             verify: false,
             root_cert: None,
             connections: CONNECTIONS,
             statement_timeout: STATEMENT_TIMEOUT,
+            lease: Duration::from_millis(LEASE_MS.unsigned_abs()),
             place: String::new(),
         };
         let mut ssl_mode = None;
@@ -93,14 +96,28 @@ impl Options {
                 _ => rest.push(part(&name, &value)),
             }
         }
-        let config = format!("{server}?{}", rest.join("&")).parse();
-        options.config = config.map_err(|e| bad(describe(&e)))?;
-        if let Some(mode) = ssl_mode {
-            options.config.ssl_mode(mode);
-        } else if options.verify {
-            options.config.ssl_mode(SslMode::Require);
+        let is_split = !rest.iter().any(|part| part.starts_with("host") || part.starts_with("port"));
+        let servers = if is_split { each_host(server) } else { vec![server.to_owned()] };
+        for server in servers {
+            let config = format!("{server}?{}", rest.join("&")).parse::<Config>();
+            let mut config = config.map_err(|e| bad(describe(&e)))?;
+            match ssl_mode {
+                Some(mode) => config.ssl_mode(mode),
+                None if options.verify => config.ssl_mode(SslMode::Require),
+                None => &mut config,
+            };
+            options.complete(&mut config)?;
+            options.hosts.push(config);
         }
-        options.complete()?;
+        let (count, hosts) = (options.hosts.len(), &mut options.hosts);
+        for config in hosts {
+            // Of several hosts at most one takes writes.
+            let several = count > 1 || config.get_hosts().len() > 1;
+            if several && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+                config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            }
+        }
+        options.place = place(&options.hosts);
         Ok(options)
     }
 
@@ -123,6 +140,7 @@ impl Options {
             "statement_timeout" => {
                 self.statement_timeout = Duration::from_secs(number(name, value, 1..=86_400)?);
             }
+            "lease" => self.lease = Duration::from_secs(number(name, value, 2..=3_600)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -146,8 +164,7 @@ impl Options {
     }
 
     /// Sets what the URL left open.
-    fn complete(&mut self) -> Result<(), StoreError> {
-        let config = &mut self.config;
+    fn complete(&self, config: &mut Config) -> Result<(), StoreError> {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(bad("it names no host"));
         }
@@ -164,11 +181,6 @@ impl Options {
             config.application_name("boobook");
         }
         config.keepalives_idle(KEEPALIVE_IDLE);
-        // Of several hosts at most one takes writes.
-        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        self.place = place(config);
         Ok(())
     }
 }
@@ -194,18 +206,32 @@ fn schema_name(name: &str) -> Result<String, StoreError> {
     }
 }
 
-fn place(config: &Config) -> String {
+/// The URL of each host alone, so that each has its time to answer, whatever becomes of the others.
+fn each_host(server: &str) -> Vec<String> {
+    let (scheme, rest) = server.split_once("://").unwrap_or(("", server));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{path}")).collect()
+}
+
+fn place(configs: &[Config]) -> String {
     let mut hosts = Vec::new();
-    for (n, host) in config.get_hosts().iter().enumerate() {
-        let ports = config.get_ports();
-        let port = ports.get(n).or_else(|| ports.first()).copied().unwrap_or(5432);
-        hosts.push(match host {
-            Host::Tcp(name) => format!("{name}:{port}"),
-            #[cfg(unix)]
-            Host::Unix(path) => path.display().to_string(),
-        });
+    for config in configs {
+        for (n, host) in config.get_hosts().iter().enumerate() {
+            let ports = config.get_ports();
+            let port = ports.get(n).or_else(|| ports.first()).copied().unwrap_or(5432);
+            hosts.push(match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                #[cfg(unix)]
+                Host::Unix(path) => path.display().to_string(),
+            });
+        }
     }
-    let database = config.get_dbname().or(config.get_user()).unwrap_or("");
+    let config = configs.first();
+    let database = config.and_then(|config| config.get_dbname().or(config.get_user())).unwrap_or("");
     format!("PostgreSQL at {}/{database}", hosts.join(","))
 }
 
@@ -231,14 +257,18 @@ mod tests {
     #[test]
     fn a_url_is_understood() {
         let url = "postgres://u:s%40cret@h1:5433,h2/boo?schema=s1&prepare=off&sslmode=verify-full\
-                   &connections=3&statement_timeout=7&application_name=a%20b";
+                   &connections=3&statement_timeout=7&lease=5&application_name=a%20b";
         let options = Options::parse(url).unwrap();
         assert_eq!((&*options.schema, options.prepare, options.verify), ("s1", false, true));
         assert_eq!((options.connections, options.statement_timeout.as_secs()), (3, 7));
-        assert_eq!(options.config.get_password(), Some(&b"s@cret"[..]));
-        assert_eq!(options.config.get_application_name(), Some("a b"));
-        assert_eq!(options.config.get_ssl_mode(), SslMode::Require);
-        assert_eq!(options.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!((options.lease.as_secs(), options.hosts.len()), (5, 2));
+        for (config, port) in options.hosts.iter().zip([5433, 5432]) {
+            assert_eq!((config.get_hosts().len(), config.get_ports()), (1, &[port][..]));
+            assert_eq!(config.get_password(), Some(&b"s@cret"[..]));
+            assert_eq!(config.get_application_name(), Some("a b"));
+            assert_eq!(config.get_ssl_mode(), SslMode::Require);
+            assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        }
         assert_eq!(options.place, "PostgreSQL at h1:5433,h2:5432/boo");
     }
 
@@ -246,9 +276,11 @@ mod tests {
     fn what_is_left_out_has_a_default() {
         let options = Options::parse("postgresql://h").unwrap();
         assert_eq!((&*options.schema, options.prepare, options.verify), ("public", true, false));
-        assert_eq!(options.config.get_ssl_mode(), SslMode::Prefer);
-        assert_eq!(options.config.get_application_name(), Some("boobook"));
-        assert_eq!(options.config.get_target_session_attrs(), TargetSessionAttrs::Any);
+        let config = &options.hosts[0];
+        assert_eq!(config.get_ssl_mode(), SslMode::Prefer);
+        assert_eq!(config.get_application_name(), Some("boobook"));
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::Any);
+        assert_eq!(options.lease.as_secs(), 60);
     }
 
     #[test]
@@ -262,9 +294,11 @@ mod tests {
             ("postgres://u:secret@h/d?sslmode=disable&sslrootcert=x", "`sslrootcert`"),
             ("postgres://u:secret@h/d?connections=0", "from 1 to 1000"),
             ("postgres://u:secret@h/d?statement_timeout=x", "`statement_timeout`"),
+            ("postgres://u:secret@h/d?lease=1", "from 2 to 3600"),
             ("postgres://u:secret@h/d?unheard_of=1", "unheard_of"),
             ("postgres://u:secret@h:port/d", "port"),
             ("postgres:///d", "no host"),
+            ("postgres://u:secret@h1,/d", "no host"),
             ("postgres://u:secret@h/d?schema=%ff", "UTF-8"),
         ] {
             let text = problem(url);

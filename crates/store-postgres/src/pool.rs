@@ -165,11 +165,15 @@ impl DerefMut for Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let connection = self.connection.take().filter(Connection::is_reusable);
+        let connection = self.connection.take();
+        let is_silent = connection.as_ref().is_some_and(Connection::is_silent);
         let mut state = self.pool.state.lock();
         state.free += 1;
-        state.idle.extend(connection);
+        state.idle.extend(connection.filter(Connection::is_reusable));
+        // Where one got no answer the others would get none: whoever comes next sees it sooner by a new one.
+        let given_up = if is_silent { std::mem::take(&mut state.idle) } else { Vec::new() };
         drop(state);
+        drop(given_up);
         self.pool.given_back.notify_one();
     }
 }

@@ -3,11 +3,13 @@
 //! Each handle to such a store is a node with an id of its own. Nothing here elects anybody: all nodes are alike, a
 //! commit is a compare-and-set on the database's sequence, and whoever loses reads what changed and runs again.
 
+use std::time::Duration;
+
 use boobook_model::{DatabaseId, Sq};
 
 use crate::{Batch, LoadSink, StoreError};
 
-/// How long a node keeps work put off without saying that it lives.
+/// How long a node keeps work put off without saying that it lives, where nobody says otherwise.
 pub const LEASE_MS: i64 = 60_000;
 
 /// Where things stand.
@@ -33,14 +35,19 @@ pub struct Work {
 /// A store as one of its nodes sees it.
 ///
 /// Work put off belongs to the node that stored it or took it, for as long as that node lives: its lease ends
-/// [`LEASE_MS`] after the node's last [`Self::take_over`], by the clock of the store, which is one for all.
+/// [`Self::lease`] after the node's last [`Self::take_over`], by the clock of the store, which is one for all.
 pub trait Cluster: Send + Sync {
+    /// How long a node keeps work put off without saying that it lives.
+    fn lease(&self) -> Duration {
+        Duration::from_millis(LEASE_MS.unsigned_abs())
+    }
+
     /// Where the catalogue and some databases stand: every commit that was answered before the call is in it. The most
     /// frequent question of all, one round trip.
     fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError>;
 
-    /// Says that this node lives, and takes over work, in whatever database, whose node does not. Called every few
-    /// seconds. A bounded number at a time; the rest comes with the next call.
+    /// Says that this node lives, and takes over work, in whatever database, whose node does not. Called several times
+    /// a [`Self::lease`]. A bounded number at a time; the rest comes with the next call.
     fn take_over(&self) -> Result<Vec<Work>, StoreError>;
 
     /// Leaves this node's work to the others at once. Called when it stops.

@@ -31,7 +31,10 @@ mod postgres;
 mod proxy;
 mod seaweedfs;
 mod server;
+#[cfg(unix)]
+mod standby;
 pub mod transcript;
+mod wire;
 
 use std::{
     env,
@@ -44,6 +47,9 @@ pub use postgres::{Bouncer, Postgres};
 pub use proxy::RoundRobin;
 pub use seaweedfs::SeaweedFs;
 pub use server::{Installation, Server};
+#[cfg(unix)]
+pub use standby::Frozen;
+pub use wire::{Way, Wire};
 
 /// A folder under the tools' cache (`ninoxjs`, `data`, `seaweedfs`), as `cargo xtask test` fills it.
 ///

@@ -18,18 +18,18 @@ use std::{
 };
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Stops the server and removes its data; run by the shell process beside it, in the server's directory.
-const CLEAN_UP: &str = r#"kill -QUIT "$(head -n 1 data/postmaster.pid)"; rm -rf data port"#;
+/// Stops the server, frozen or not, and removes its data; run by the shell process beside it, in the server's directory.
+const CLEAN_UP: &str = r#"p="$(head -n 1 data/postmaster.pid)"; kill -CONT $p $(cat /proc/$p/task/$p/children); kill -QUIT $p; rm -rf data port"#;
 
 /// A running PostgreSQL server on a port of 127.0.0.1, with user `postgres` and no password.
 #[derive(Debug)]
 pub struct Postgres {
-    bin: PathBuf,
-    dir: PathBuf,
-    port: u16,
-    settings: Vec<String>,
+    pub(crate) bin: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) settings: Vec<String>,
     /// Held while it is used.
     _lock: File,
 }
@@ -109,18 +109,24 @@ impl Postgres {
     /// As [`Self::start`], with settings (`ssl=on`) and files in its data directory.
     #[track_caller]
     pub fn start_with(more: &[&str], files: &[(&str, &str)]) -> Option<Self> {
-        let bin = programs()?;
+        let mut settings = settings(true);
+        settings.extend(more.iter().map(|&setting| setting.to_owned()));
+        let mut server = Self::own(programs()?, settings);
+        server.start_anew(files);
+        Some(server)
+    }
+
+    /// A directory for a server of one's own, and who stops that; it is not started.
+    #[track_caller]
+    pub(crate) fn own(bin: PathBuf, settings: Vec<String>) -> Self {
         let dir = tempfile::Builder::new().prefix("boobook-postgres-own-").tempdir();
         let dir = dir.expect("a directory for PostgreSQL can be made").keep();
         open_to_all(&dir);
         let lock = open_lock(&dir.join("users.lock"));
         lock.lock().expect("a lock can be taken");
-        let mut settings = settings(true);
-        settings.extend(more.iter().map(|&setting| setting.to_owned()));
-        let mut server = Self { bin, dir, port: 0, settings, _lock: lock };
-        server.start_anew(files);
+        let server = Self { bin, dir, port: 0, settings, _lock: lock };
         server.beside(&format!("flock -x users.lock sh -c '{CLEAN_UP}'; rm -rf \"$PWD\""));
-        Some(server)
+        server
     }
 
     /// The port it listens on.
@@ -204,7 +210,7 @@ impl Postgres {
         }
     }
 
-    fn launch(&self) -> Result<(), String> {
+    pub(crate) fn launch(&self) -> Result<(), String> {
         let options: Vec<String> = self.settings.iter().map(|setting| format!("-c {setting}")).collect();
         let options = format!("-p {} {}", self.port, options.join(" "));
         let log = self.dir.join("data/server.log");
@@ -226,13 +232,13 @@ impl Postgres {
     }
 
     /// One of its programs, as a user it accepts.
-    fn program(&self, name: &str) -> Command {
+    pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = as_postgres(&self.bin.join(name));
         command.current_dir(&self.dir).env("LC_ALL", "C");
         command
     }
 
-    fn shell(&self, script: &str) -> Command {
+    pub(crate) fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]).current_dir(&self.dir);
         command
@@ -369,11 +375,11 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn user_id() -> u32 {
+pub(crate) fn user_id() -> u32 {
     fs::metadata("/proc/self").map_or(0, |of| std::os::unix::fs::MetadataExt::uid(&of))
 }
 
-fn give_to_postgres(path: &Path) {
+pub(crate) fn give_to_postgres(path: &Path) {
     let given = Command::new("chown").arg("postgres:").arg(path).status();
     assert!(given.is_ok_and(|s| s.success()), "{} cannot be given to user postgres", path.display());
 }
@@ -386,11 +392,11 @@ fn open_lock(path: &Path) -> File {
     File::options().create(true).truncate(false).write(true).open(path).expect("a lock file can be opened")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it has an address").port()
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }

@@ -3,7 +3,7 @@
 //! A request that arrives waits for the *next* look, as one that is on its way may have been answered from before its
 //! arrival. There is one on its way at most, for all requests: however many come, the store is asked once a round trip.
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
 use boobook_model::{DatabaseId, Sq};
 use boobook_store::{Look, Store};
@@ -14,6 +14,9 @@ use crate::{AppError, Host, error::from_store};
 
 /// Requests that wait for a look; more are told to come back.
 const WAITING_MAX: usize = 20_000;
+
+/// How long a request waits for one, though the store may take longer over a statement.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// What was seen of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +90,14 @@ impl Looks {
             asked.waiting.push(Asking { database, answer });
         }
         self.wake.notify_one();
-        answered.await.map_err(|_| AppError::Unavailable("the server is shutting down".into()))?
+        match tokio::time::timeout(ANSWER_WAIT, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(AppError::Unavailable("the server is shutting down".into())),
+            Err(_) => Err(AppError::Unavailable(format!(
+                "the store has not answered for {} s where things stand",
+                ANSWER_WAIT.as_secs()
+            ))),
+        }
     }
 
     /// One look for all who wait; whether anybody did.

@@ -23,8 +23,8 @@ use crate::{App, AppError, Database, app::blocking, error::from_store};
 
 /// How often a node looks where its open databases stand, while something changes and while nothing does.
 const LOOK_EVERY: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_millis(500);
-/// How often a node says that it lives, and takes over the work of those that do not.
-const LIVES_EVERY: Duration = Duration::from_secs(10);
+/// How often in the time of a lease a node says that it lives, and takes over the work of those that do not.
+const LIVES_PER_LEASE: u32 = 6;
 
 impl App {
     /// Follows the other nodes, for live streams and for reads that need not be of this moment. Runs until dropped;

@@ -55,6 +55,10 @@ fn second(reads: usize, round_trip_us: usize) -> Second {
 /// However many reads come, a node asks the store once a round trip at most, and nobody waits for more than two.
 #[test]
 fn looks_are_bounded_by_the_round_trip() {
+    // Requests have a limit for their wait, which needs a clock; none comes near it here.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let _within = runtime.enter();
     for (reads, round_trip_us) in [(100, 500), (1_000, 500), (10_000, 500), (50_000, 500), (50_000, 2_000)] {
         let second = second(reads, round_trip_us);
         let most = reads.min(1_000_000 / round_trip_us + 1);

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use boobook_model::{IdError, UserId};
-use boobook_store::Work;
+use boobook_store::{Cluster, Work};
 
-use super::LIVES_EVERY;
+use super::LIVES_PER_LEASE;
 use crate::{App, AppError, app::blocking, error::from_store, script::resume};
 
 impl App {
     pub(super) async fn take_over_work(&self) {
+        let Some(lease) = self.inner.store.cluster().map(Cluster::lease) else { return };
         loop {
-            tokio::time::sleep(LIVES_EVERY).await;
+            tokio::time::sleep(lease / LIVES_PER_LEASE).await;
             if let Err(error) = self.take_over_once().await {
                 tracing::warn!("work of other nodes could not be taken over: {error}");
             }

@@ -83,6 +83,59 @@ async fn a_full_disk() {
     check(|| Fault::Persistent).await;
 }
 
+/// Many writes that wait behind a slow commit, so that they are one batch; what became of each.
+async fn behind_a_slow_commit(w: &Workspace, faults: &Faults, count: usize) -> Vec<Result<(), AppError>> {
+    faults.fail_after(0, Fault::Delay(std::time::Duration::from_millis(300)));
+    let commits = faults.counts().commits;
+    let mut tasks = Vec::new();
+    for n in 0..count {
+        // The first one is being stored when the others come.
+        while n > 0 && faults.counts().commits == commits {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        let session = w.session().await;
+        tasks.push(tokio::spawn(async move {
+            write(&session, "Kunden", vec![create(vec![(0, text(&n.to_string()))])]).await.map(drop)
+        }));
+    }
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_batch_that_may_be_stored_says_so_to_each_writer() {
+    let faults = Faults::new();
+    let store = Arc::new(FaultStore::new(MemStore::default(), faults.clone()));
+    let w = workspace(store, Limits::default()).await;
+    for n in 1..5 {
+        faults.fail_after(n, Fault::UnknownNotCommitted);
+    }
+    let answers = behind_a_slow_commit(&w, &faults, 20).await;
+    let errors: Vec<String> = answers.into_iter().filter_map(Result::err).map(|e| e.to_string()).collect();
+    assert!(errors.len() > 1, "{errors:?}");
+    // Not "try again": whoever does may have it twice.
+    for error in errors {
+        assert!(error.starts_with("it is not known whether this was stored"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_not_asked_again_for_each_writer_of_a_batch() {
+    let faults = Faults::new();
+    let store = Arc::new(FaultStore::new(MemStore::default(), faults.clone()));
+    let w = workspace(store, Limits::default()).await;
+    faults.fail_after(1, Fault::Persistent);
+    let struck = faults.counts().struck;
+    let answers = behind_a_slow_commit(&w, &faults, 60).await;
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(AppError::Unavailable(_)))).count();
+    let asked = faults.counts().struck - struck;
+    assert!(refused > 30 && asked < 20, "{refused} refused, the store asked {asked} times");
+    assert_eq!(names(&w).await.len(), 60 - refused, "what was refused is not there");
+}
+
 #[tokio::test]
 async fn a_full_disk_answers_each_writer_of_a_batch() {
     let faults = Faults::new();

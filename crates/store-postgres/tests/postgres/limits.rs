@@ -1,5 +1,7 @@
 //! Limits, refusals and what they say.
 
+use std::net::TcpListener;
+
 use boobook_model::Sq;
 use boobook_store::{Batch, Store, StoreError};
 use boobook_store_postgres::PostgresStore;
@@ -34,6 +36,21 @@ fn a_statement_that_takes_too_long_is_cancelled() {
     assert!(text_of(StoreError::NotCommitted, second).contains("statement_timeout"));
     drop(hold);
     assert_eq!(waiting.commit(&batch(1, 1)), Ok(()));
+}
+
+#[test]
+fn a_host_that_takes_connections_and_is_silent_is_passed_over() {
+    let Some(server) = Postgres::shared() else { return };
+    // The kernel takes them; nobody ever says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("{}&connect_timeout=1", server.url());
+    let both = url.replacen("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"), 1);
+    let store = PostgresStore::open(&both).unwrap();
+    assert!(store.cluster().unwrap().look(&[]).is_ok());
+    let alone = url.replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1);
+    let error = PostgresStore::open(&alone).err().unwrap().to_string();
+    assert!(error.contains("did not let us in within 1 s (`connect_timeout`)"), "{error}");
 }
 
 #[test]
