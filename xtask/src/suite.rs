@@ -207,7 +207,8 @@ fn nextest(options: &Options) -> anyhow::Result<Count> {
     let mut command = Command::new(tool);
     command
         .current_dir(crate::root())
-        .args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"])
+        .args(["nextest", "run", "--workspace", "--ignore-default-filter"])
+        .args(["--no-fail-fast", "--status-level", "fail"])
         .args(["--final-status-level", "fail"])
         .env("BOOBOOK_CLIENTS_DIR", tools::cache_dir()?.join("clients"));
     if missing.is_empty() {

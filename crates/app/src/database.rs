@@ -205,7 +205,7 @@ impl Database {
         match tokio::time::timeout(REACH_WAIT, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(AppError::Unavailable("the database is being closed; try again".into())),
-            Err(_) => Err(AppError::Busy(format!(
+            Err(_) => Err(AppError::Unavailable(format!(
                 "what other nodes wrote to database {} is not read yet; try again in a moment",
                 self.id
             ))),
