@@ -6,11 +6,12 @@ mod demo;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::Path,
     time::{Duration, Instant},
 };
 
-use boobook_testkit::{Client, Response};
+use boobook_testkit::{Client, Installation, Postgres, Response, RoundRobin};
 use demo::Demo;
 use serde_json::{Value, json};
 
@@ -69,23 +70,64 @@ fn mismatch(answer: &Response, example: &Example) -> Option<String> {
 fn answers_are_as_printed() {
     let data = tempfile::tempdir().unwrap();
     let demo = Demo::start(data.path(), 1000);
-    let addr = demo.url.trim_start_matches("http://").parse().unwrap();
-    let admin = Client::new(addr, Some(&demo.admin_key));
-    let sales = admin.with_key(&demo.sales_key);
+    check(&demo, demo.url.trim_start_matches("http://").parse().unwrap());
+}
+
+/// The same from two nodes over PostgreSQL, each request to the other one; and the vectors of the language that need no
+/// tables.
+#[cfg(unix)]
+#[test]
+fn answers_of_two_nodes_are_as_printed() {
+    let Some(postgres) = Postgres::shared() else { return };
+    let place = Installation::shared(env!("CARGO_BIN_EXE_boobook"), &postgres.url());
+    let arguments = place.arguments();
+    let demo = Demo::start_on(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 1000);
+    let other = place.serve();
+    let nodes = [demo.url.trim_start_matches("http://").parse().unwrap(), other.addr()];
+    let balancer = RoundRobin::before(&nodes).unwrap();
+    check(&demo, balancer.addr());
+    let vectors =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/nx/examples.jsonl"));
+    let mut count = 0;
+    for line in vectors.unwrap().lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let Some(script) = vector["expr"].as_str() else { continue };
+        let client = Client::new(balancer.addr(), Some(&demo.admin_key));
+        let answer = client.post(&format!("{}/query", demo.database), &json!({"query": script}));
+        match vector.get("expect") {
+            Some(expected) => assert!(is_same(&answer.ok(), expected), "{script}: {answer:?}"),
+            None => assert_eq!(answer.status(), 400, "{script}: {answer:?}"),
+        }
+        count += 1;
+    }
+    assert!(count > 200, "only {count} vectors");
+}
+
+/// Numbers are as near as arithmetic is.
+fn is_same(got: &Value, expected: &Value) -> bool {
+    match (got.as_f64(), expected.as_f64()) {
+        (Some(got), Some(expected)) => (got - expected).abs() <= 1e-9 * expected.abs().max(1.0),
+        _ => got == expected,
+    }
+}
+
+/// Runs all examples of the page, each on a connection of its own.
+fn check(demo: &Demo, addr: SocketAddr) {
+    let client_of = |key: &str| Client::new(addr, Some(key));
     let examples = examples();
     assert!(examples.len() >= 20, "only {} queries", examples.len());
     let mut wrong = Vec::new();
     for example in &examples {
-        let client = if example.options.contains("sales") { &sales } else { &admin };
+        let key = if example.options.contains("sales") { &demo.sales_key } else { &demo.admin_key };
         let started = Instant::now();
-        let mut said = mismatch(&ask(client, &demo.database, example), example);
+        let mut said = mismatch(&ask(&client_of(key), &demo.database, example), example);
         // What a script puts off is done soon, but not at once.
         while said.is_some()
             && example.options.contains("later")
             && started.elapsed() < Duration::from_secs(10)
         {
             std::thread::sleep(Duration::from_millis(20));
-            said = mismatch(&ask(client, &demo.database, example), example);
+            said = mismatch(&ask(&client_of(key), &demo.database, example), example);
         }
         wrong.extend(said);
     }

@@ -39,14 +39,15 @@ impl Installation {
         Self { store: Some(url.to_owned()), ..Self::new(binary) }
     }
 
-    /// Adds what names the data.
-    fn on_its_data<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+    /// The arguments that name the data, for every command.
+    pub fn arguments(&self) -> Vec<String> {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
         match &self.store {
             Some(url) => {
-                let files = self.dir.path().join("files");
-                command.arg("--store").arg(url).arg("--set").arg(format!("files={}", files.display()))
+                let files = text(self.dir.path().join("files"));
+                vec!["--store".into(), url.clone(), "--files".into(), files]
             }
-            None => command.arg("--data").arg(self.data()),
+            None => vec!["--data".into(), text(self.data())],
         }
     }
 
@@ -75,7 +76,7 @@ impl Installation {
     /// Runs a command on the data directory and gives all it said.
     pub fn try_cli(&self, args: &[&str]) -> Output {
         let mut command = self.command(args);
-        self.on_its_data(&mut command);
+        command.args(self.arguments());
         match command.output() {
             Ok(output) => output,
             Err(error) => panic!("cannot start {}: {error}", self.binary.display()),
@@ -141,7 +142,7 @@ impl Installation {
     pub fn try_serve(&self, more: &[&str]) -> Result<Server, String> {
         let args = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
         let mut command = self.command(&args);
-        self.on_its_data(&mut command).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(self.arguments()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|e| format!("cannot start {}: {e}", self.binary.display()))?;
 

@@ -45,17 +45,25 @@ pub(crate) struct Demo {
 
 /// Makes the workspace where it is not there yet, and new keys to it.
 pub(crate) async fn prepare(app: &App, contacts: usize) -> anyhow::Result<Demo> {
-    let team = match app.catalogue().view().team(TEAM) {
-        Some(team) => team.id.clone(),
-        None => app.catalogue().create_team(TEAM)?.id,
-    };
-    let admin_key = fresh_key(app, &team, ADMIN_KEY, "admin", false)?;
-    let reader_key = fresh_key(app, &team, READER_KEY, "editor", true)?;
-    let sales_key = fresh_key(app, &team, SALES_KEY, tables::SALES, false)?;
+    let here = app.clone();
+    let (team, admin_key, reader_key, sales_key) =
+        tokio::task::spawn_blocking(move || team_and_keys(&here)).await??;
     let admin = app.authenticate(admin_key.as_bytes())?;
     let (database, is_new) = database(app, &admin, &team, contacts).await?;
     let seq = app.session(&admin, &team, &database).await?.snapshot().sq.0;
     Ok(Demo { team, database, admin_key, reader_key, sales_key, seq, is_new })
+}
+
+/// The team, made where it is not there, and new keys of it: for everything, to read, of a role. Blocks.
+fn team_and_keys(app: &App) -> anyhow::Result<(String, String, String, String)> {
+    let team = match app.catalogue().view().team(TEAM) {
+        Some(team) => team.id.clone(),
+        None => app.catalogue().create_team(TEAM)?.id,
+    };
+    let admin = fresh_key(app, &team, ADMIN_KEY, "admin", false)?;
+    let reader = fresh_key(app, &team, READER_KEY, "editor", true)?;
+    let sales = fresh_key(app, &team, SALES_KEY, tables::SALES, false)?;
+    Ok((team, admin, reader, sales))
 }
 
 /// A new key of that name; earlier ones of the name end.
@@ -87,7 +95,7 @@ async fn database(
             return Ok((there.id, false));
         }
         // An earlier start was interrupted while it wrote: begin again.
-        app.catalogue().delete_database(team, &there.id)?;
+        app.delete_database(admin, team, &there.id).await?;
     }
     let schema =
         Schema::from_json(json!({"globalCode": tables::GLOBAL_CODE})).context("the demo's schema")?;

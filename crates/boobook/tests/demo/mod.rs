@@ -20,9 +20,14 @@ pub struct Demo {
 impl Demo {
     /// Makes a workspace below `data` with so many contacts, serves it, and reads what is printed.
     pub fn start(data: &Path, contacts: u32) -> Self {
+        Self::start_on(&["--data", &data.join("data").to_string_lossy()], contacts)
+    }
+
+    /// As [`Self::start`], where the arguments say.
+    pub fn start_on(place: &[&str], contacts: u32) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_boobook"))
-            .args(["demo", "--listen", "127.0.0.1:0", "--contacts", &contacts.to_string(), "--data"])
-            .arg(data.join("data"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--contacts", &contacts.to_string()])
+            .args(place)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
