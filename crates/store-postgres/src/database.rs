@@ -256,6 +256,14 @@ impl SharedDatabase for PostgresDatabase {
         Ok(Box::new(cluster::hold(&self.pool, &self.id, self.node)?))
     }
 
+    fn all_put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.reading(|connection| {
+            let rows = connection.rows(sql::ALL_DEFERRED, &[self.param()])?;
+            let work = |row| Ok((cluster::work_id(row, 0, &self.id)?, column(row, 1, &self.id)?));
+            rows.iter().map(work).collect()
+        })
+    }
+
     fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
         let id = id.to_be_bytes().to_vec();
         self.reading(|connection| {

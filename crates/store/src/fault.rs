@@ -337,6 +337,10 @@ impl SharedDatabase for FaultDatabase {
         Ok(Box::new(FaultHeld { inner: self.shared_inner()?.hold()?, database: self }))
     }
 
+    fn all_put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.shared_inner()?.all_put_off()
+    }
+
     fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
         self.faults.on_lookup()?;
         self.shared_inner()?.is_put_off(id)

@@ -292,6 +292,10 @@ impl SharedDatabase for MemDatabase {
         Ok(Box::new(MemHeld { database: self, _turn: self.take_turn()? }))
     }
 
+    fn all_put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
+        self.with(|data| Ok(data.put_off.iter().map(|work| (work.id, work.body.clone())).collect()))
+    }
+
     fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
         self.with(|data| Ok(data.put_off.iter().any(|work| work.id == id)))
     }

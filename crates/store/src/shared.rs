@@ -65,6 +65,10 @@ pub trait SharedDatabase: Send + Sync {
     /// several times. Waits for those who hold it, for a bounded time ([`StoreError::NotCommitted`]).
     fn hold(&self) -> Result<Box<dyn Held + '_>, StoreError>;
 
+    /// All work put off that no batch has done yet, in the order it was put off, whichever node has it: to be looked at.
+    /// [`crate::DatabaseStore::put_off`] would take what is free.
+    fn all_put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError>;
+
     /// Whether work put off is still to be done, as of no earlier than this call.
     fn is_put_off(&self, id: u128) -> Result<bool, StoreError>;
 }

@@ -85,7 +85,12 @@ impl App {
             let names = tokio::task::spawn_blocking(move || {
                 let mut names = names(&snapshot);
                 // Read after the state: what it does not name any more may have been attached to a message before.
-                let queued = queue.store().put_off().map_err(from_store)?;
+                // Other nodes' messages want their contents as well, and are left with those nodes.
+                let queued = match queue.store().shared() {
+                    Some(shared) => shared.all_put_off(),
+                    None => queue.store().put_off(),
+                };
+                let queued = queued.map_err(from_store)?;
                 names.hashes.extend(queued.iter().flat_map(|(_, body)| wanted_contents(body)));
                 names.hashes.extend(made.iter().filter_map(|file| file.sha256.parse::<Hash>().ok()));
                 Ok::<_, AppError>(names)

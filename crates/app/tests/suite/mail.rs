@@ -151,6 +151,40 @@ async fn attachments_wait_with_their_message() {
     last.app.stop();
 }
 
+/// A collector on another node keeps what a message wants, and leaves the message to the node that has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_are_kept_by_collectors_of_other_nodes() {
+    let store = MemStore::new();
+    let w = workspace(Arc::new(store.node()), Limits::default()).await;
+    let web = Web::of(&w);
+    let blobs = Blobs::memory();
+    let thumbnails = || Thumbnails::new(blobs.clone(), ThumbnailOptions::default()).unwrap();
+    w.app.keep_files(blobs.clone(), thumbnails());
+    web.refusals.lock().push_back(Undelivered { message: "away".into(), is_final: false });
+    let source = "let k := (create Kunden);
+        let files := [createTextFile(k, \"first\", \"a.txt\")];
+        sendEmail({to: \"a@x.example\", subject: \"two\", attachments: files}); delete k";
+    exec(&w, source).await.unwrap();
+    while w.app.mails().failed < 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let other = w.restarted(Arc::new(store.node()));
+    other.app.keep_files(blobs.clone(), thumbnails());
+    other.session().await;
+    // Its lease is over, so that whoever asks for work would get it.
+    store.pass_time(boobook_store::LEASE_MS);
+    w.host.advance(2_000_000_000_000);
+    other.app.collect_files().await.unwrap();
+    let database = w.database.parse().unwrap();
+    assert!(blobs.exists(&database, &Hash::of(b"first")).await.unwrap(), "no record has it, but a message");
+    // Another node takes the message over, which it could not if the collector had.
+    let third = store.node();
+    let taken = third.cluster().unwrap().take_over().unwrap();
+    assert_eq!(taken.len(), 1);
+    w.app.stop();
+    other.app.stop();
+}
+
 /// At least once: who stops between sending and noting sends it again.
 #[tokio::test]
 async fn what_was_sent_and_not_noted_is_sent_again() {

@@ -218,13 +218,15 @@ pub fn work_belongs_to_one_node(subject: &dyn Subject) {
     assert_eq!(cluster(0).take_over().unwrap(), [], "it knows of its own");
     assert_eq!(nodes.databases[0].put_off().unwrap(), [work(5), work(3)]);
     for node in [0, 1] {
+        assert_eq!(nodes.shared(node).all_put_off().unwrap(), [work(5), work(3)], "anybody may look at it");
         assert!(nodes.shared(node).is_put_off(5).unwrap() && !nodes.shared(node).is_put_off(4).unwrap());
     }
     nodes.databases[0].commit(&Batch { done: vec![5], ..batch(2, 3) }).unwrap();
     assert!(!nodes.shared(1).is_put_off(5).unwrap());
 
     cluster(0).leave().unwrap();
-    assert_eq!(cluster(1).take_over().unwrap(), [theirs(3)]);
+    assert_eq!(nodes.shared(1).all_put_off().unwrap(), [work(3)]);
+    assert_eq!(cluster(1).take_over().unwrap(), [theirs(3)], "looking at it has not taken it");
     assert_eq!(cluster(1).take_over().unwrap(), []);
     assert_eq!(cluster(0).take_over().unwrap(), []);
     assert_eq!(nodes.databases[1].put_off().unwrap(), [work(3)]);
