@@ -10,10 +10,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use boobook_engine::{Loader, Snapshot};
-use boobook_model::{DatabaseId, RecordId, Schema, Sq, TableId};
+use boobook_engine::Snapshot;
+use boobook_model::{DatabaseId, Schema, Sq};
 use boobook_nx::Library;
-use boobook_store::{DatabaseStore, Head as StoredHead, LoadSink, StoreError, codec};
+use boobook_store::DatabaseStore;
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 use tokio::sync::{oneshot, watch};
@@ -24,6 +24,7 @@ use crate::{
     cluster,
     error::from_store,
     script::{CompiledScripts, Memos, Parked},
+    stored::read_state,
     transaction::Transaction,
     writer::{self, WriterPool},
 };
@@ -214,9 +215,14 @@ impl Database {
 
     /// Has the writer read what other nodes committed, up to a sequence at least.
     pub(crate) fn request_catch_up(self: &Arc<Self>, sequence: Sq) {
+        self.ask_writer(|queue| queue.following = queue.following.max(sequence));
+    }
+
+    /// Changes the queue, and sees to it that a thread looks at it.
+    fn ask_writer(self: &Arc<Self>, change: impl FnOnce(&mut Queue)) {
         let schedule = {
             let mut queue = self.queue.lock();
-            queue.following = queue.following.max(sequence);
+            change(&mut queue);
             !std::mem::replace(&mut queue.scheduled, true)
         };
         if schedule {
@@ -330,15 +336,10 @@ impl Database {
     }
 
     fn enqueue(self: &Arc<Self>, task: Task, push: fn(&mut VecDeque<Task>, Task)) {
-        let schedule = {
-            let mut queue = self.queue.lock();
+        self.ask_writer(|queue| {
             queue.bytes += task.transaction.size_bytes();
             push(&mut queue.waiting, task);
-            !std::mem::replace(&mut queue.scheduled, true)
-        };
-        if schedule {
-            self.pool.schedule(Arc::clone(self));
-        }
+        });
     }
 
     /// Keeps work that could not be stored for when the store takes something again.
@@ -392,14 +393,7 @@ impl Database {
 
     /// Has the writer forget old deletions as soon as nothing waits.
     pub(crate) fn request_forgetting(self: &Arc<Self>) {
-        let schedule = {
-            let mut queue = self.queue.lock();
-            queue.forgetting = true;
-            !std::mem::replace(&mut queue.scheduled, true)
-        };
-        if schedule {
-            self.pool.schedule(Arc::clone(self));
-        }
+        self.ask_writer(|queue| queue.forgetting = true);
     }
 
     /// Called by the writer thread after a batch: whether it is time to forget old deletions.
@@ -416,76 +410,5 @@ impl Database {
             || !queue.awaiting.is_empty()
             || queue.following > self.snapshot().sq;
         queue.scheduled
-    }
-}
-
-/// Reads the whole state of a database, for looking at it: nothing is opened for writing. Blocks.
-pub fn read_state(id: &DatabaseId, store: &dyn DatabaseStore) -> Result<Snapshot, AppError> {
-    let mut sink = Sink { id, loader: None, scratch: Vec::new() };
-    store.load(&mut sink).map_err(from_store)?;
-    let loader = sink.loader.ok_or_else(|| AppError::Unavailable(format!("database {id} has no head")))?;
-    Ok(loader.finish())
-}
-
-/// Takes rows from the store straight into columns.
-struct Sink<'a> {
-    id: &'a DatabaseId,
-    loader: Option<Loader>,
-    scratch: Vec<u32>,
-}
-
-impl Sink<'_> {
-    fn corrupt(&self, reason: String) -> StoreError {
-        StoreError::Corrupt {
-            database: self.id.to_string(),
-            reason,
-            remedy: "Restore it from a back-up".into(),
-        }
-    }
-}
-
-impl LoadSink for Sink<'_> {
-    fn head(&mut self, head: StoredHead) -> Result<(), StoreError> {
-        let json =
-            serde_json::from_slice(&head.schema).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
-        let schema = Schema::from_stored(json).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
-        self.loader = Some(Loader::new(
-            Arc::new(schema),
-            head.seq,
-            head.schema_sq,
-            head.sq_min,
-            head.clock_ms,
-            head.counters,
-        ));
-        Ok(())
-    }
-
-    fn record(
-        &mut self,
-        tid: TableId,
-        rid: RecordId,
-        sq: Sq,
-        deleted: bool,
-        body: &[u8],
-    ) -> Result<(), StoreError> {
-        let Some(loader) = self.loader.as_mut() else {
-            return Err(StoreError::Failed("a record came before the head".into()));
-        };
-        let broken = |e: codec::CodecError| StoreError::Corrupt {
-            database: self.id.to_string(),
-            reason: format!("record {tid}{rid}: {e}"),
-            remedy: "Restore it from a back-up".into(),
-        };
-        let meta = codec::decode_meta(body).map_err(broken)?;
-        let meta = boobook_engine::RecordMeta {
-            sq,
-            created_at_ms: meta.created_at_ms,
-            created_by: meta.created_by,
-            modified_at_ms: meta.modified_at_ms,
-            modified_by: meta.modified_by,
-        };
-        let mut row = loader.record(tid, rid, deleted, &meta);
-        codec::decode_row(body, &mut self.scratch, |field, cell| row.field(field, cell)).map_err(broken)?;
-        Ok(())
     }
 }

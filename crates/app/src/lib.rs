@@ -43,6 +43,7 @@ mod schema;
 mod script;
 mod session;
 mod share;
+mod stored;
 mod transaction;
 mod view;
 mod writer;
@@ -54,7 +55,7 @@ pub use catalogue::{
     Catalogue, DatabaseEntry, DatabaseState, KeyEntry, NewKey, NewUser, ShareChange, ShareEntry, ShareTarget,
     TeamEntry, UserEntry, View,
 };
-pub use database::{Database, read_state};
+pub use database::Database;
 pub use error::{AppError, Refusal};
 pub use files::{DocumentFile, FileDownload, FilesReport, NewFile, check_files};
 pub use find::Wanted;
@@ -70,4 +71,5 @@ pub use script::{
 };
 pub use session::{Changes, RecordChange, Session};
 pub use share::{PasswordProof, Shared};
+pub use stored::read_state;
 pub use view::{Aggregate, Look, ViewCell, ViewColumn, ViewGroup, ViewProblem, ViewTable, ViewWanted};

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use boobook_engine::{Follower, Head, RecordMeta};
-use boobook_model::{FieldId, RecordId, Schema, Sq, TableId, Value};
+use boobook_engine::{Follower, Head};
+use boobook_model::{FieldId, RecordId, Sq, TableId, Value};
 use boobook_store::{Head as StoredHead, LoadSink, StoreError, codec};
 
-use crate::{AppError, Database, database::read_state, error::from_store};
+use crate::{
+    AppError, Database,
+    error::from_store,
+    stored::{broken_record, read_meta, read_schema, read_state},
+};
 
 /// Brings a database to where its store stands, and publishes that. Only on the thread that writes to it.
 pub(crate) fn catch_up(database: &Database) -> Result<(), AppError> {
@@ -78,14 +82,6 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn corrupt(&self, reason: String) -> StoreError {
-        StoreError::Corrupt {
-            database: self.database.id.to_string(),
-            reason,
-            remedy: "Restore it from a back-up".into(),
-        }
-    }
-
     /// Ends the load for a reason that is noted.
     fn end(&mut self, finding: Finding) -> StoreError {
         self.finding = finding;
@@ -105,10 +101,7 @@ impl LoadSink for Sink<'_> {
             return Ok(());
         }
         let schema = if stored.schema_sq > self.since {
-            let json = serde_json::from_slice(&stored.schema);
-            let json = json.map_err(|e| self.corrupt(format!("its schema: {e}")))?;
-            let schema = Schema::from_stored(json).map_err(|e| self.corrupt(format!("its schema: {e}")))?;
-            Some((stored.schema_sq, Arc::new(schema)))
+            Some((stored.schema_sq, read_schema(&self.database.id, &stored.schema)?))
         } else {
             None
         };
@@ -131,19 +124,8 @@ impl LoadSink for Sink<'_> {
         let Some(follower) = self.follower.as_mut() else {
             return Err(StoreError::Failed("a record came that is not newer".into()));
         };
-        let broken = |e: codec::CodecError| StoreError::Corrupt {
-            database: self.database.id.to_string(),
-            reason: format!("record {tid}{rid}: {e}"),
-            remedy: "Restore it from a back-up".into(),
-        };
-        let meta = codec::decode_meta(body).map_err(broken)?;
-        let meta = RecordMeta {
-            sq,
-            created_at_ms: meta.created_at_ms,
-            created_by: meta.created_by,
-            modified_at_ms: meta.modified_at_ms,
-            modified_by: meta.modified_by,
-        };
+        let broken = |e| broken_record(&self.database.id, tid, rid, e);
+        let meta = read_meta(sq, body).map_err(broken)?;
         let mut values: Vec<(FieldId, Value)> = Vec::new();
         if !deleted {
             codec::decode_row(body, &mut self.scratch, |field, cell| {
