@@ -129,10 +129,11 @@ impl Client {
     pub(crate) fn script(
         &self,
         may_write: bool,
+        this: Option<&str>,
         source: &str,
     ) -> anyhow::Result<Result<Json, ScriptProblem>> {
         let path = if may_write { "/exec" } else { "/query" };
-        let body = json!({ "query": source, "choiceStyle": "names" });
+        let body = json!({ "query": source, "this": this, "choiceStyle": "names" });
         let request = self.request(Method::POST, path).json(&body);
         let response = request.send().map_err(|error| self.unreachable(&error))?;
         if response.status() == StatusCode::BAD_REQUEST {

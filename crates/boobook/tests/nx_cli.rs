@@ -76,6 +76,7 @@ fn scripts_run_on_a_server() {
     };
     assert_eq!(ok(&["sum((select Customer).Net)"], ""), "3\n");
     assert_eq!(ok(&["first(select Customer).Name"], ""), "Ada\n");
+    assert_eq!(ok(&["Name + Nr", "--this", "A1"], ""), "Ada1\n");
     assert_eq!(ok(&["first(select Customer).Name", "--json"], ""), "\"Ada\"\n");
     assert_eq!(ok(&["-"], "cnt(select Customer)"), "2\n");
     assert_eq!(ok(&[], "1 +\n 1"), "2\n", "a pipe needs no dash");

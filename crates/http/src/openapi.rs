@@ -266,6 +266,8 @@ pub(crate) struct ChangeList {
 pub(crate) struct Script {
     /// The script.
     query: String,
+    /// The record that is `this` in it, as scripts answer records: `A6`.
+    this: Option<String>,
     /// `names`: options of choices as their captions instead of their ids.
     choice_style: Option<String>,
 }

@@ -22,6 +22,7 @@ mod recording;
 mod sharing;
 mod snapshot;
 mod temporary;
+mod this;
 mod threads;
 mod transaction;
 
@@ -53,6 +54,7 @@ pub use oracle::check_nx_diff;
 pub(crate) use outside::Reach;
 pub use outside::{HttpAnswer, HttpRequest, Outside, Undelivered};
 pub(crate) use recording::{Leaves, Place, Recording};
+use this::This;
 pub(crate) use threads::{STACK_BYTES, ScriptThreads};
 use transaction::ScriptTransaction;
 
@@ -61,6 +63,8 @@ use transaction::ScriptTransaction;
 pub struct ScriptRequest {
     /// The script.
     pub source: String,
+    /// The record that is `this` in it, as scripts answer records: `A6`.
+    pub this: Option<String>,
     /// Choices as captions instead of option ids (`choiceStyle=names`).
     pub captions: bool,
     /// The answer tells how its selections were made, and how long it took. Only scripts that read.
@@ -177,7 +181,7 @@ impl Session {
         // What does not compile never reaches the writer.
         let schema = Arc::clone(&self.snapshot().schema);
         let library = self.database.library(&schema);
-        let checked = compile(&self.database, &library, &self.accesses(&schema), &request.source)?;
+        let (checked, _) = compile(&self.database, &library, &self.accesses(&schema), &request)?;
         if checked.program.effect < Effect::Evaluates {
             return self.query(request).await;
         }
@@ -264,7 +268,7 @@ fn read(
     let limits = &app.limits.script;
     let source = &*request.source;
     let library = database.library(&snapshot.schema);
-    let checked = compile(database, &library, accesses, source)?;
+    let (checked, this) = compile(database, &library, accesses, request)?;
     if checked.program.effect >= Effect::Outside {
         return Err(AppError::Script(ScriptError {
             message: "this script may write or reach outside; /query only reads: send it to /exec".into(),
@@ -291,7 +295,8 @@ fn read(
     if request.explain {
         cx.explain();
     }
-    let value = checked.program.run(&mut cx, Vec::new()).map_err(|error| failed(source, &error))?;
+    let arguments = this::arguments(this, source, &mut cx)?;
+    let value = checked.program.run(&mut cx, arguments).map_err(|error| failed(source, &error))?;
     let mut out = String::new();
     if request.captions {
         json::write_with_captions(&value, &snapshot.schema, &locale, &mut out);
@@ -331,16 +336,24 @@ fn check_size(json: &str, limits: &ScriptLimits) -> Result<(), AppError> {
     }))
 }
 
-/// Compiles a script and asks for rights in the tables and fields that it names.
+/// Compiles a script and asks for rights in the tables and fields that it names. Answers the record that is `this`, too.
 fn compile(
     database: &Database,
     library: &Arc<Library>,
     accesses: &Accesses,
-    source: &str,
-) -> Result<Arc<Checked>, AppError> {
-    let checked = database.scripts.get(library, source);
+    request: &ScriptRequest,
+) -> Result<(Arc<Checked>, Option<This>), AppError> {
+    let source = &*request.source;
+    let this = this::named(request, &library.schema)?;
+    let checked = match this {
+        None => database.scripts.get(library, source),
+        Some((table, _)) => {
+            accesses.of(table).ok_or(AppError::TableNotFound)?.require_read()?;
+            Arc::new(library.script(source, Some(table)))
+        }
+    };
     require_sound(&checked, accesses, source)?;
-    Ok(checked)
+    Ok((checked, this))
 }
 
 /// Refuses a script that does not compile or names what the caller may not read.

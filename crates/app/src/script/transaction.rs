@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Accesses, Behalf, Deferred, Recording, ScriptAnswer, ScriptRequest, compile, deferred, failed, refused,
+    this,
 };
 use crate::{AppError, transaction::Transaction};
 
@@ -53,13 +54,14 @@ impl Transaction for ScriptTransaction {
         let library = self.behalf.database.library(tx.schema());
         let accesses = Accesses::new(tx.schema(), &self.behalf.role, self.behalf.principal.read_only);
         let source = &*self.request.source;
-        let checked = compile(&self.behalf.database, &library, &accesses, source)?;
+        let (checked, this) = compile(&self.behalf.database, &library, &accesses, &self.request)?;
         let schema = Arc::clone(tx.schema());
         let (json, put_off) = self.behalf.run(tx, &self.recording, |cx| {
             if !self.behalf.role.is_admin() {
                 cx.restrict();
             }
-            let value = checked.program.run(cx, Vec::new()).map_err(|error| failed(source, &error))?;
+            let arguments = this::arguments(this, source, cx)?;
+            let value = checked.program.run(cx, arguments).map_err(|error| failed(source, &error))?;
             let mut out = String::new();
             if self.request.captions {
                 json::write_with_captions(&value, &schema, &cx.locale, &mut out);

@@ -16,6 +16,7 @@ use crate::query::{self, Order, Shown};
   export BOOBOOK_KEY=…
   boobook query 'cnt(select Customer)' --team \"Werkstatt Nord\" --database Handel
   boobook query '(select Customer).{name: Name, city: City}' --team k3v9q2m7c1x8w5t4z --database b7f2m9c4x1qa --table
+  boobook query 'Name + \" in \" + City' --this A6 --team k3v9q2m7c1x8w5t4z --database b7f2m9c4x1qa
   boobook query --file close-year.nx --exec --team k3v9q2m7c1x8w5t4z --database b7f2m9c4x1qa
   boobook query --team k3v9q2m7c1x8w5t4z --database b7f2m9c4x1qa"
 )]
@@ -41,6 +42,9 @@ pub(super) struct Query {
     /// The script may write; it runs as one transaction, all or nothing
     #[arg(long)]
     exec: bool,
+    /// The record that is `this`, by the ids of table and record, such as A6
+    #[arg(long, value_name = "RECORD")]
+    this: Option<String>,
     /// Print the value as JSON
     #[arg(long)]
     json: bool,
@@ -60,6 +64,7 @@ impl Query {
             team: &self.team,
             database: &self.database,
             may_write: self.exec,
+            this: self.this.as_deref(),
             shown: match (self.json, self.table) {
                 (true, _) => Some(Shown::Json),
                 (_, true) => Some(Shown::Table),

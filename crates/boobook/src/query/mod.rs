@@ -33,6 +33,8 @@ pub(crate) struct Order<'a> {
     pub(crate) team: &'a str,
     pub(crate) database: &'a str,
     pub(crate) may_write: bool,
+    /// The record that is `this`.
+    pub(crate) this: Option<&'a str>,
     /// How values are shown; `None`: as suits the value and the terminal.
     pub(crate) shown: Option<Shown>,
 }
@@ -44,7 +46,7 @@ const SCRIPT_BYTES_MAX: u64 = 16 << 20;
 pub(crate) fn run(order: &Order<'_>) -> anyhow::Result<()> {
     let client = Client::new(order.url, order.key, order.team, order.database)?;
     let Some(source) = source(order)? else { return prompt::run(&client, order) };
-    match evaluate(&client, order.may_write, &source)? {
+    match evaluate(&client, order.may_write, order.this, &source)? {
         Ok(value) => out::line(show::value(&value, order.shown, stdout().is_terminal())),
         Err(problem) => Err(Failure::new(said(&source, &problem), hint(&problem, order.may_write))),
     }
@@ -75,7 +77,12 @@ fn source(order: &Order<'_>) -> anyhow::Result<Option<String>> {
 }
 
 /// Has the server run a script. What takes longer than two seconds shows that it is under way.
-fn evaluate(client: &Client, may_write: bool, source: &str) -> anyhow::Result<Result<Json, ScriptProblem>> {
+fn evaluate(
+    client: &Client,
+    may_write: bool,
+    this: Option<&str>,
+    source: &str,
+) -> anyhow::Result<Result<Json, ScriptProblem>> {
     let (done, waiting) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -92,7 +99,7 @@ fn evaluate(client: &Client, may_write: bool, source: &str) -> anyhow::Result<Re
             }
             spinner.finish_and_clear();
         });
-        let answer = client.script(may_write, source);
+        let answer = client.script(may_write, this, source);
         drop(done);
         answer
     })

@@ -44,7 +44,7 @@ pub(super) fn run(client: &Client, order: &Order<'_>) -> anyhow::Result<()> {
                 Some(Command::Exec(on)) => may_write = on,
                 Some(command) => out::line(answer(&command, &tables))?,
                 None if line.trim().is_empty() => {}
-                None => match evaluate(client, may_write, &line) {
+                None => match evaluate(client, may_write, order.this, &line) {
                     Ok(Ok(value)) => out::line(show::value(&value, order.shown, stdout().is_terminal()))?,
                     Ok(Err(problem)) => {
                         out::note(format!(

@@ -27,7 +27,11 @@ fn read_request(body: &[u8]) -> ApiResult<ScriptRequest> {
         Some(serde_json::Value::Bool(explain)) => *explain,
         Some(_) => return Err(ApiError::parameter("explain", "expected true or false")),
     };
-    Ok(ScriptRequest { explain, ..script(string(&map, "query")?, choice_style(&map)?) })
+    let this = match map.get("this") {
+        None | Some(serde_json::Value::Null) => None,
+        Some(_) => Some(string(&map, "this")?.to_owned()),
+    };
+    Ok(ScriptRequest { explain, this, ..script(string(&map, "query")?, choice_style(&map)?) })
 }
 
 fn choice_style(map: &JsonMap) -> ApiResult<Option<&str>> {
@@ -39,7 +43,7 @@ fn choice_style(map: &JsonMap) -> ApiResult<Option<&str>> {
 
 fn script(source: &str, choice_style: Option<&str>) -> ScriptRequest {
     let captions = matches!(choice_style, Some("names" | "name" | "captions"));
-    ScriptRequest { source: source.to_owned(), captions, explain: false }
+    ScriptRequest { source: source.to_owned(), captions, ..ScriptRequest::default() }
 }
 
 async fn answer(session: Session, request: ScriptRequest) -> ApiResult<Response> {

@@ -5,6 +5,8 @@ use axum::{
     response::Response,
 };
 
+use boobook_app::ScriptRequest;
+
 use super::{answer, read_request, script};
 use crate::{
     error::{ApiError, ApiResult},
@@ -19,6 +21,7 @@ use crate::{
 #[utoipa::path(get, path = "/v1/teams/{teamid}/databases/{dbid}/query", tag = "Scripts",
     params(("teamid" = String, Path), ("dbid" = String, Path),
         ("query" = String, Query, description = "The script"),
+        ("this" = Option<String>, Query, description = "The record that is `this`, such as `A6`"),
         ("choiceStyle" = Option<String>, Query, description = "`names`: options as captions")),
     responses((status = 200, description = "The value of the script", body = serde_json::Value)))]
 pub(crate) async fn get_query(
@@ -31,7 +34,8 @@ pub(crate) async fn get_query(
     let query = query.parse()?;
     let source =
         query.text("query").ok_or_else(|| ApiError::parameter("query", "is missing: the script to run"))?;
-    answer(session, script(source, query.get("choiceStyle"))).await
+    let this = query.text("this").map(str::to_owned);
+    answer(session, ScriptRequest { this, ..script(source, query.get("choiceStyle")) }).await
 }
 
 /// Runs a script that only reads.
