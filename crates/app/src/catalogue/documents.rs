@@ -21,6 +21,9 @@ pub struct UserEntry {
     /// Unique among users, lower case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// First name and last name, as scripts know the user (`userFullName`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Role by team id.
     pub teams: Vec<(String, String)>,
     /// ms since the epoch.

@@ -18,6 +18,8 @@ use crate::{
 pub struct NewUser<'a> {
     /// E-mail address.
     pub email: &'a str,
+    /// First and last name; `None` leaves what is known.
+    pub name: Option<&'a str>,
     /// Team, by id or unique name.
     pub team: &'a str,
     /// Role in it.
@@ -99,7 +101,7 @@ impl Catalogue {
         self.edit(|_| Ok((vec![put(TeamEntry::KIND, &team.id, &team)?], team.clone())))
     }
 
-    /// Makes a user, or gives one a role in a further team.
+    /// Makes a user, or gives one a role in a further team, or another name.
     pub fn create_user(&self, new: &NewUser<'_>) -> Result<UserEntry, AppError> {
         let email = new.email.trim().to_lowercase();
         let looks_right = email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
@@ -107,6 +109,9 @@ impl Catalogue {
             return Err(AppError::bad("email", format!("expected an e-mail address, got {:?}", new.email)));
         }
         let role = Role::new(new.role).ok_or_else(|| AppError::bad("role", "expected a role's name"))?;
+        if let Some(name) = new.name {
+            check_name("name", name)?;
+        }
         let id = random_text(&*self.host, MIXED, 6);
         self.edit(|view| {
             let team = view.team(new.team).ok_or(AppError::TeamNotFound)?;
@@ -115,10 +120,14 @@ impl Catalogue {
                 None => UserEntry {
                     id: id.clone(),
                     email: Some(email.clone()),
+                    name: None,
                     teams: Vec::new(),
                     created_at_ms: self.host.now_ms(),
                 },
             };
+            if let Some(name) = new.name {
+                user.name = Some(name.to_owned());
+            }
             user.teams.retain(|(id, _)| *id != team.id);
             user.teams.push((team.id.clone(), role.as_str().to_owned()));
             Ok((vec![put(UserEntry::KIND, &user.id, &user)?], user))
@@ -160,6 +169,7 @@ impl Catalogue {
                     let user = UserEntry {
                         id: service_user_id.clone(),
                         email: None,
+                        name: None,
                         teams: vec![(team.id.clone(), role)],
                         created_at_ms: now_ms,
                     };

@@ -125,8 +125,9 @@ impl Runner {
         let in_team = |entry: &crate::UserEntry| {
             let role = entry.teams.iter().find(|(id, _)| *id == team).map(|(_, role)| role.as_str())?;
             let email = entry.email.as_deref().unwrap_or_default();
-            // Users have no names of their own yet: people know each other by their addresses.
-            let name = email.split('@').next().filter(|name| !name.is_empty()).unwrap_or(&entry.id);
+            // One who was given no name is known by the address.
+            let address = email.split('@').next().filter(|name| !name.is_empty());
+            let name = entry.name.as_deref().or(address).unwrap_or(&entry.id);
             Some(boobook_nx::User {
                 id: entry.id.parse().ok()?,
                 name: name.into(),

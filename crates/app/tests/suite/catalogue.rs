@@ -52,15 +52,14 @@ async fn another_process_is_noticed() {
 async fn users_have_a_role_in_each_team() {
     let w = workspace(Arc::new(MemStore::default()), Limits::default()).await;
     let catalogue = w.app.catalogue();
-    let user =
-        catalogue.create_user(&NewUser { email: "Jane@Example.com", team: &w.team, role: "editor" }).unwrap();
-    let again =
-        catalogue.create_user(&NewUser { email: "jane@example.com", team: &w.team, role: "chef" }).unwrap();
-    assert_eq!(user.id, again.id);
+    let of = |email, name, role| catalogue.create_user(&NewUser { email, name, team: &w.team, role });
+    let user = of("Jane@Example.com", Some("Jane Doe"), "editor").unwrap();
+    let again = of("jane@example.com", None, "chef").unwrap();
+    assert_eq!((&user.id, again.name.as_deref()), (&again.id, Some("Jane Doe")));
     let principal = w.key_with(NewKey { user: Some("jane@example.com"), ..NewKey::default() });
     assert_eq!(principal.user.as_str(), user.id);
     assert_eq!(principal.role_in(&w.team).unwrap().as_str(), "chef");
-    assert!(catalogue.create_user(&NewUser { email: "nobody", team: &w.team, role: "editor" }).is_err());
+    assert!(of("nobody", None, "editor").is_err() && of("jane@example.com", Some(""), "editor").is_err());
     let stranger = NewKey { team: &w.team, user: Some("who@example.com"), ..NewKey::default() };
     assert!(matches!(catalogue.create_key(&stranger), Err(AppError::BadInput { .. })));
 }

@@ -41,7 +41,7 @@ async fn salaries() -> (Workspace, Session) {
 
 /// Eva's role from now on.
 fn give(w: &Workspace, role: &str) {
-    let user = NewUser { email: "eva@example.com", team: &w.team, role };
+    let user = NewUser { email: "eva@example.com", name: None, team: &w.team, role };
     w.app.catalogue().create_user(&user).unwrap();
 }
 

@@ -19,13 +19,16 @@ pub(super) struct User {
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Make a user, or give one a role in one more team; prints the user's id.
+    /// Make a user, or give one a role in one more team, or a name; prints the user's id.
     #[command(
-        after_help = "Example:\n  boobook user create anna@example.com --team \"Werkstatt Nord\" --role admin"
+        after_help = "Example:\n  boobook user create anna@example.com --name \"Anna Berg\" --team \"Werkstatt Nord\" --role admin"
     )]
     Create {
         /// E-mail address
         email: String,
+        /// First name and last name, as people and scripts know the user; without: the part of the address before the @
+        #[arg(long)]
+        name: Option<String>,
         /// Team, by id or unique name
         #[arg(long, value_name = "TEAM")]
         team: String,
@@ -56,25 +59,31 @@ impl User {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            UserCommand::Create { email, team, role, json, data } => {
-                create(&email, &team, &role, json, &data)
+            UserCommand::Create { email, name, team, role, json, data } => {
+                create(&email, name.as_deref(), (&team, &role), json, &data)
             }
             UserCommand::List { team, json, data } => list(team.as_deref(), json, &data),
         }
     }
 }
 
-fn create(email: &str, team: &str, role: &str, json: bool, data: &DataArgs) -> anyhow::Result<()> {
+fn create(
+    email: &str,
+    name: Option<&str>,
+    (team, role): (&str, &str),
+    json: bool,
+    data: &DataArgs,
+) -> anyhow::Result<()> {
     let local = Local::open(data)?;
     let team = local.team(team)?;
-    let new = NewUser { email, team: &team.id, role };
+    let new = NewUser { email, name, team: &team.id, role };
     let user = local.explain("the user was not made", local.catalogue.create_user(&new))?;
     if json { out::json(&as_json(&user)) } else { out::line(&user.id) }
 }
 
 fn as_json(user: &UserEntry) -> serde_json::Value {
     let teams: Vec<_> = user.teams.iter().map(|(team, role)| json!({ "team": team, "role": role })).collect();
-    json!({ "id": user.id, "email": user.email, "teams": teams })
+    json!({ "id": user.id, "email": user.email, "name": user.name, "teams": teams })
 }
 
 fn list(team: Option<&str>, json: bool, data: &DataArgs) -> anyhow::Result<()> {
@@ -100,8 +109,8 @@ fn list(team: Option<&str>, json: bool, data: &DataArgs) -> anyhow::Result<()> {
             let roles: Vec<_> =
                 user.teams.iter().map(|(t, role)| format!("{role} in {}", name_of(t))).collect();
             let email = user.email.clone().unwrap_or_else(|| "(service user of a key)".into());
-            vec![user.id.clone(), email, roles.join(", ")]
+            vec![user.id.clone(), email, user.name.clone().unwrap_or_default(), roles.join(", ")]
         })
         .collect();
-    out::table(&["id", "e-mail", "roles"], &rows)
+    out::table(&["id", "e-mail", "name", "roles"], &rows)
 }
