@@ -4,10 +4,11 @@
 mod fixture;
 mod maps;
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use boobook_model::Schema;
 use boobook_nx::{Dependencies, FieldAtKey, Library, Part};
+use boobook_testkit::manual;
 use serde_json::json;
 
 /// For the examples; one of them calls itself.
@@ -49,7 +50,7 @@ fn told(schema: &Schema, table: usize, dependencies: &Dependencies) -> String {
 
 #[test]
 fn formulas_depend_on_what_they_read() {
-    let text = fs::read_to_string(fixture::folder().join("dependencies.txt")).unwrap();
+    let text = manual::page("dependencies.txt");
     let mut examples: Vec<(&str, &str, String)> = Vec::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         match (line.starts_with(' '), line.split_once(": ")) {

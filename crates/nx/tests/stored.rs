@@ -9,11 +9,12 @@ use std::{fs, sync::Arc};
 
 use boobook_model::{Schema, TableId};
 use boobook_nx::{Form, Library, ScriptPlace, bare_comparison, converted};
+use boobook_testkit::manual;
 
 /// Every script of the manual and of the example files.
 fn scripts() -> Vec<String> {
     let mut scripts = Vec::new();
-    for entry in fs::read_dir(fixture::folder()).unwrap() {
+    for entry in fs::read_dir(manual::folder()).unwrap() {
         let path = entry.unwrap().path();
         let text = match path.extension().and_then(|e| e.to_str()) {
             Some("md" | "jsonl") => fs::read_to_string(&path).unwrap(),

@@ -25,6 +25,7 @@
 #![allow(clippy::print_stderr, reason = "what is skipped is told on the terminal")]
 
 mod http;
+pub mod manual;
 pub mod pattern;
 #[cfg(unix)]
 mod postgres;
