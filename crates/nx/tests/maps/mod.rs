@@ -144,7 +144,7 @@ impl Host for Maps {
     ) -> Result<(), HostError> {
         self.check_writable()?;
         let Some(fields) = self.records.get_mut(&(table, record)) else {
-            return Err(HostError::new(format!("there is no record {table}{record}")));
+            return Err(HostError::new(format!("table {table} has no record {record}")));
         };
         match value {
             Some(value) => fields.insert(slot, value),
