@@ -199,7 +199,7 @@ impl<'a> StoreCopy<'a> {
         }
         Err(Failure::new(
             format!("{}: database {id} does not read back as it was written", to.shown),
-            "`boobook doctor --engine` tells whether that store can be relied on",
+            "`boobook doctor --store URL` tells whether that store can be relied on",
         ))
     }
 

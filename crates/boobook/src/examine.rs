@@ -1,4 +1,4 @@
-//! Tries out the engine that data is, or will be, kept in: `boobook doctor --engine`.
+//! Tries out the engine that data is, or will be, kept in: `boobook doctor`.
 //!
 //! The properties are those of the suite that every store passes in our own tests; here they are held against the
 //! operator's own server, or disk. All of it happens in a place of its own, which is removed afterwards.

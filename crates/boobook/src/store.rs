@@ -64,6 +64,22 @@ pub(crate) fn without_password(url: &str) -> String {
     }
 }
 
+/// Whether the settings' place has a store already. A directory is for [`OpenStore::open`] to judge.
+pub(crate) fn is_there(settings: &Settings) -> anyhow::Result<bool> {
+    let Some(url) = &settings.store else { return Ok(true) };
+    let password = settings.store_password()?;
+    PostgresStore::is_there(url, password.as_deref())
+        .map_err(|error| cannot_open(&Place::of(settings), &error))
+}
+
+fn cannot_open(place: &Place, error: &StoreError) -> anyhow::Error {
+    Failure::new(
+        format!("the store {} cannot be opened: {error}", place.shown),
+        "`store` in the settings is postgres://USER@HOST:PORT/DATABASE; the password may stand in it, or in the file that \
+         `store_password_file` names",
+    )
+}
+
 impl OpenStore {
     /// Opens the store that the settings name.
     pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
@@ -74,13 +90,8 @@ impl OpenStore {
             return Ok(Self { store, place, directory: Some(directory) });
         };
         let password = settings.store_password()?;
-        let store = PostgresStore::open_with_password(url, password.as_deref()).map_err(|error| {
-            Failure::new(
-                format!("the store {} cannot be opened: {error}", place.shown),
-                "`store` in the settings is postgres://USER@HOST:PORT/DATABASE; the password may stand in it, or in the \
-                 file that `store_password_file` names",
-            )
-        })?;
+        let store = PostgresStore::open_with_password(url, password.as_deref())
+            .map_err(|error| cannot_open(&place, &error))?;
         Ok(Self { store: Arc::new(store), place, directory: None })
     }
 

@@ -213,15 +213,25 @@ fn a_copy_that_is_killed_goes_on() {
 fn an_engine_is_tried_out_and_left_as_it_was() {
     let Some(postgres) = Postgres::shared() else { return };
     let place = tempfile::tempdir().unwrap();
-    let files = place.path().join("files");
-    let args = ["doctor", "--engine", "--json", "--store", &postgres.url(), "--files"];
-    let output = boobook(&[&args[..], &[files.to_str().unwrap()]].concat());
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stdout));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (url, files) = (postgres.url(), place.path().join("files"));
+    let at = ["--store", &url, "--files", files.to_str().unwrap()];
+    let doctor = |more: &[&str]| {
+        let output = boobook(&[&["doctor", "--json"], more, &at].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stdout));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let report = doctor(&[]);
+    assert_eq!((&report["sound"], &report["databases"]), (&json!(true), &json!([])), "{report}");
+    let tables = format!(
+        "select count(*) from information_schema.tables where table_schema = '{}'",
+        url.split("schema=").nth(1).unwrap()
+    );
+    assert_eq!(postgres.psql(&tables), "0", "looking makes nothing");
+    let report = &report["engine"];
     assert_eq!((&report["sound"], &report["isolation"]), (&json!(true), &json!("read committed")));
     assert!(report["engine"].as_str().unwrap().starts_with("PostgreSQL"), "{report}");
-    for of in [&report, &report["files"]] {
+    for of in [report, &report["files"]] {
         let holds = |property: &Value| property["holds"] == json!(true);
         assert!(of["properties"].as_array().unwrap().iter().all(holds), "{report}");
         assert!(of["latencies"][0]["medianMs"].as_f64() > Some(0.0), "{report}");
@@ -233,13 +243,22 @@ fn an_engine_is_tried_out_and_left_as_it_was() {
     assert_eq!(postgres.psql(&left), "0", "{schema} is left behind");
     let mut contents = fs::read_dir(&files).unwrap().flatten().filter(|e| e.path().is_dir());
     assert!(contents.all(|folder| fs::read_dir(folder.path()).unwrap().next().is_none()));
+
+    // Where there is data, that is looked through as well.
+    for command in [&["team", "create", "Doctor"][..], &["database", "create", "--team", "Doctor", "Data"]] {
+        assert!(boobook(&[command, &at].concat()).status.success());
+    }
+    let report = doctor(&[]);
+    assert_eq!((&report["databases"][0]["name"], &report["engine"]["sound"]), (&json!("Data"), &json!(true)));
+    let report = doctor(&["--only", "data"]);
+    assert_eq!((&report["teams"], report.get("engine")), (&json!(1), None));
 }
 
 #[test]
 fn a_disk_is_tried_out_and_left_as_it_was() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().to_str().unwrap();
-    let output = boobook(&["doctor", "--engine", "--data", data]);
+    let output = boobook(&["doctor", "--only", "engine", "--data", data]);
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("SQLite 3.") && told.contains("commit of 1 record"), "{told}");

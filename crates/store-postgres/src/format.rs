@@ -56,6 +56,11 @@ pub(crate) fn prepare(pool: &Arc<Pool>) -> Result<(), StoreError> {
     })
 }
 
+/// Whether the tables were made.
+pub(crate) fn is_there(pool: &Arc<Pool>) -> Result<bool, StoreError> {
+    pool.run(During::Reading, |connection| Ok(read(connection)?.0 > 0))
+}
+
 /// Text is UTF-8 here; another encoding would refuse names as they come, one day.
 fn check_encoding(connection: &mut Connection) -> Result<(), Trouble> {
     let rows = connection.rows(sql::ENCODING, &[])?;

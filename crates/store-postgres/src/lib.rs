@@ -88,18 +88,28 @@ impl PostgresStore {
 
     /// As [`Self::open`], with a password that is not in the URL.
     pub fn open_with_password(url: &str, password: Option<&str>) -> Result<Self, StoreError> {
-        let mut options = Options::parse(url)?;
-        if let Some(password) = password {
-            for config in &mut options.hosts {
-                config.password(password);
-            }
-        }
-        let tls = tls::connector(&options)?;
-        let node = Node::new(options.lease)?;
-        let pool = Pool::new(Connector::new(options, tls));
+        let (pool, node) = connect(url, password)?;
         format::prepare(&pool)?;
         Ok(Self { looker: Looker::new(pool.clone()), claims: Claims::new()?, node, pool })
     }
+
+    /// Whether there is a store at a URL. Makes none.
+    pub fn is_there(url: &str, password: Option<&str>) -> Result<bool, StoreError> {
+        format::is_there(&connect(url, password)?.0)
+    }
+}
+
+/// The way to a server, and a node's identity on it.
+fn connect(url: &str, password: Option<&str>) -> Result<(Arc<Pool>, Node), StoreError> {
+    let mut options = Options::parse(url)?;
+    if let Some(password) = password {
+        for config in &mut options.hosts {
+            config.password(password);
+        }
+    }
+    let tls = tls::connector(&options)?;
+    let node = Node::new(options.lease)?;
+    Ok((Pool::new(Connector::new(options, tls)), node))
 }
 
 impl Store for PostgresStore {

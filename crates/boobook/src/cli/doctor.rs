@@ -6,40 +6,50 @@ use boobook_app::{DatabaseEntry, DatabaseState, FilesReport, check_files, read_s
 use boobook_files::Blobs;
 use boobook_model::DatabaseId;
 use boobook_nx::Library;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::{DataArgs, engine};
 use crate::{
+    config::Settings,
     failure::Failure,
     local::{Local, no_files, open_files},
-    out,
+    out, store,
 };
 
 /// Look through the data, also while a server runs on it: whether every database can be read, every script compiles, and
 /// every file that a record names is there. Nothing is changed.
 ///
-/// With --engine, try out the engine instead: what boobook needs of a database server (PostgreSQL, CockroachDB, …), a disk
-/// or a bucket, and how fast it is. That happens in a schema, a folder and a prefix of its own, removed afterwards; the data
-/// is not touched.
+/// Where the data is on a database server (--store), that is tried out before: what boobook needs of it (PostgreSQL,
+/// CockroachDB, …) and of the place for files, and how fast they are. That takes a minute or two and some load; it happens
+/// in a schema, a folder and a prefix of its own, which are removed afterwards. No data need be there yet.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   boobook doctor
   boobook doctor --data /var/lib/boobook --json
-  boobook doctor --engine --store postgres://boobook@db1/boobook --files s3://boobook/files
-  boobook doctor --engine --data /var/lib/boobook
+  boobook doctor --store postgres://boobook@db1/boobook --files s3://boobook/files
+  boobook doctor --store postgres://boobook@db1/boobook --files s3://boobook/files --only data
+  boobook doctor --data /var/lib/boobook --only engine
 
 Exit code 1 tells that something is wrong.")]
 pub(super) struct Doctor {
-    /// Try out the engine, not the data: takes a minute or two, and some load
-    #[arg(long)]
-    engine: bool,
+    /// Only try out the engine (a disk, too), or only look through the data
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
     /// Print a JSON object instead of a page
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     data: DataArgs,
+}
+
+/// What can be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Engine,
+    Data,
 }
 
 /// What was found in one database.
@@ -62,11 +72,61 @@ impl Doctor {
     /// Runs it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let settings = self.data.settings(Vec::new())?;
-        if self.engine {
-            return engine::run(&settings, self.json);
+        let both = settings.store.is_some();
+        let engine = match self.only {
+            Some(Part::Engine) => true,
+            Some(Part::Data) => false,
+            None => both,
+        };
+        let engine = engine.then(|| engine::examine(&settings)).transpose()?;
+        if let Some(engine) = engine.as_ref().filter(|_| !self.json) {
+            engine.print()?;
         }
-        let local = Local::open(&self.data)?;
-        let blobs = open_files(&settings)?;
+        let data = (self.only != Some(Part::Engine))
+            .then(|| Data::look_through(&self.data, &settings))
+            .transpose()?;
+        if self.json {
+            out::json(&to_json(engine.as_ref(), data.as_ref()))?;
+        } else if let Some(data) = &data {
+            if engine.is_some() {
+                out::line("")?;
+            }
+            data.print()?;
+        }
+        let failures = [engine.and_then(|engine| engine.failure()), data.and_then(|data| data.failure())];
+        failures.into_iter().flatten().next().map_or(Ok(()), Err)
+    }
+}
+
+fn to_json(engine: Option<&engine::Report>, data: Option<&Data>) -> Value {
+    let is_sound = engine.is_none_or(|engine| engine.failure().is_none())
+        && data.is_none_or(|data| data.failure().is_none());
+    let mut report = json!({ "sound": is_sound });
+    if let Some(engine) = engine {
+        report["engine"] = engine.to_json();
+    }
+    if let Some(data) = data {
+        report["teams"] = json!(data.teams);
+        report["databases"] = data.findings.iter().map(Finding::to_json).collect();
+    }
+    report
+}
+
+/// What was found in the data.
+#[derive(Default)]
+struct Data {
+    teams: usize,
+    findings: Vec<Finding>,
+}
+
+impl Data {
+    fn look_through(args: &DataArgs, settings: &Settings) -> anyhow::Result<Self> {
+        // Looking makes no store where there is none yet.
+        if !store::is_there(settings)? {
+            return Ok(Self::default());
+        }
+        let local = Local::open(args)?;
+        let blobs = open_files(settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(blobs.check()).map_err(no_files)?;
         let view = local.catalogue.view();
@@ -81,7 +141,7 @@ impl Doctor {
         let mut findings = Vec::new();
         for entry in &databases {
             bar.set_message(entry.name.clone());
-            let outcome = runtime.block_on(look(&local, &blobs, entry));
+            let outcome = look(&local, &blobs, entry, &runtime);
             findings.push(Finding {
                 id: entry.id.clone(),
                 name: entry.name.clone(),
@@ -91,31 +151,36 @@ impl Doctor {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        if self.json {
-            let teams = view.teams.len();
-            let all: Vec<Value> = findings.iter().map(Finding::to_json).collect();
-            let is_sound = findings.iter().all(Finding::is_sound);
-            out::json(&json!({ "sound": is_sound, "teams": teams, "databases": all }))?;
-        } else {
-            for finding in &findings {
-                out::line(finding.to_text())?;
-            }
+        Ok(Self { teams: view.teams.len(), findings })
+    }
+
+    fn print(&self) -> anyhow::Result<()> {
+        for finding in &self.findings {
+            out::line(finding.to_text())?;
         }
-        let wrong = findings.iter().filter(|finding| !finding.is_sound()).count();
-        if wrong == 0 {
-            let count = findings.len();
-            let databases = if count == 1 { "database" } else { "databases" };
-            out::note(format!("{count} {databases}: everything can be read, every file is there"));
-            return Ok(());
+        if self.failure().is_none() {
+            out::note(match self.findings.len() {
+                0 => "no databases are there yet".to_owned(),
+                1 => "1 database: everything can be read, every file is there".to_owned(),
+                n => format!("{n} databases: everything can be read, every file is there"),
+            });
         }
-        Err(Failure::new(
-            format!("{wrong} of {} databases are damaged", findings.len()),
-            "bring what is damaged back from a back-up; all others can be used",
-        ))
+        Ok(())
+    }
+
+    /// What is damaged, if anything.
+    fn failure(&self) -> Option<anyhow::Error> {
+        let wrong = self.findings.iter().filter(|finding| !finding.is_sound()).count();
+        (wrong > 0).then(|| {
+            Failure::new(
+                format!("{wrong} of {} databases are damaged", self.findings.len()),
+                "bring what is damaged back from a back-up; all others can be used",
+            )
+        })
     }
 }
 
-async fn look(local: &Local, blobs: &Blobs, entry: &DatabaseEntry) -> anyhow::Result<State> {
+fn look(local: &Local, blobs: &Blobs, entry: &DatabaseEntry, runtime: &Runtime) -> anyhow::Result<State> {
     let id: DatabaseId = entry.id.parse()?;
     let handle = local.store().open_database(&id)?;
     let snapshot = read_state(&id, &*handle)?;
@@ -127,7 +192,7 @@ async fn look(local: &Local, blobs: &Blobs, entry: &DatabaseEntry) -> anyhow::Re
         tables: tables.clone().count(),
         records: tables.map(|table| table.len()).sum(),
         scripts: library.problems.iter().map(|problem| problem.place.clone()).collect(),
-        files: check_files(blobs, &id, &snapshot).await?,
+        files: runtime.block_on(check_files(blobs, &id, &snapshot))?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! `boobook doctor --engine`
+//! `boobook doctor`: the engine
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What was found.
-struct Report {
+pub(super) struct Report {
     store: Place,
     engine: String,
     isolation: String,
@@ -31,20 +31,7 @@ struct Report {
 }
 
 /// Tries out the engine that the settings name, and the place for files.
-pub(super) fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let report = examine(settings)?;
-    if json { out::json(&report.to_json()) } else { report.print() }?;
-    let problems = report.problems();
-    if problems == 0 {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("{problems} of what boobook needs does not hold on {}", report.store.shown),
-        "do not keep data there before it does; each line above says what was expected",
-    ))
-}
-
-fn examine(settings: &Settings) -> anyhow::Result<Report> {
+pub(super) fn examine(settings: &Settings) -> anyhow::Result<Report> {
     let store = Place::of(settings);
     let (place, scratch) = scratch(settings)?;
     let failed = |error: StoreError| {
@@ -90,7 +77,8 @@ fn scratch(settings: &Settings) -> anyhow::Result<(examine::Place, String)> {
     let scratch = Scratch::make(url, password.as_deref(), &name).map_err(|error| {
         Failure::new(
             format!("no schema can be made on {}: {error}", Place::of(settings).shown),
-            "the user needs the right to make schemas: grant create on database NAME to USER",
+            "the user needs the right to make schemas (grant create on database NAME to USER); without, `--only data` \
+             still looks through the data",
         )
     })?;
     Ok((examine::Place::Schema(scratch), format!("schema {name}")))
@@ -104,13 +92,24 @@ fn files(settings: &Settings) -> anyhow::Result<FilesFound> {
 }
 
 impl Report {
+    /// What does not hold, if anything.
+    pub(super) fn failure(&self) -> Option<anyhow::Error> {
+        let problems = self.problems();
+        (problems > 0).then(|| {
+            Failure::new(
+                format!("{problems} of what boobook needs does not hold on {}", self.store.shown),
+                "do not keep data there before it does; each line above says what was expected",
+            )
+        })
+    }
+
     fn problems(&self) -> usize {
         let of_files = self.files.iter().flat_map(|files| &files.properties);
         let wrong = self.properties.iter().chain(of_files).filter(|property| property.problem.is_some());
         wrong.count() + usize::from(self.not_timed.is_some())
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let property = |property: &Property| json!({ "name": property.name, "holds": property.problem.is_none(), "problem": property.problem });
         let latency = |latency: &Latency| {
             json!({
@@ -139,7 +138,7 @@ impl Report {
         })
     }
 
-    fn print(&self) -> anyhow::Result<()> {
+    pub(super) fn print(&self) -> anyhow::Result<()> {
         out::line(&self.engine)?;
         out::line(format!("default isolation: {}", self.isolation))?;
         print_properties("store", &self.properties)?;
