@@ -80,8 +80,7 @@ pub(crate) fn commit(pool: &Arc<Pool>, base: u64, changes: &[CatalogueChange]) -
         };
     }
     pool.run(During::Writing, |connection| {
-        connection.set_open(true);
-        connection.simple(sql::BEGIN)?;
+        connection.begin()?;
         if let Err(trouble) = write(connection, base, &last) {
             connection.roll_back();
             return Err(trouble);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use boobook_model::{DatabaseId, Sq};
 use boobook_store::{Batch, Held, LoadSink, Look, StoreError, Work};
-use futures_util::future::try_join3;
+use futures_util::future::{try_join, try_join3};
 use parking_lot::Mutex;
 use tokio_postgres::types::Type;
 
@@ -164,14 +164,9 @@ pub(crate) fn hold<'a>(
         let params: [Param<'_>; 1] = [(&db.as_str() as _, Type::TEXT)];
         let lock = connection.query(sql::HOLD, &params)?;
         connection.set_open(true);
-        let ((), (), rows) = connection.wait(async |client| {
-            try_join3(
-                client.batch_execute(sql::BEGIN),
-                client.batch_execute(sql::HOLD_LIMIT),
-                lock.rows(client, &params),
-            )
-            .await
-        })?;
+        let begin = connection.begin_text();
+        let ((), rows) = connection
+            .wait(async |client| try_join(client.batch_execute(&begin), lock.rows(client, &params)).await)?;
         match rows.first() {
             Some(row) => unsigned(column(row, 0, db)?, db).map(|_| connection),
             None => {

@@ -120,7 +120,8 @@ impl<'a> Plan<'a> {
         place: &str,
     ) -> Result<(), Trouble> {
         if !self.rest.is_empty() {
-            return self.commit_in(connection, Some(sql::BEGIN), db, place);
+            let begin = connection.begin_text();
+            return self.commit_in(connection, Some(&begin), db, place);
         }
         let params = self.first.params();
         let query = connection.query(&self.first.text, &params)?;

@@ -29,6 +29,9 @@ use crate::sql::{self, qualified};
 
 /// How long a server may take to answer a cancel request, and the cancelled statement after it.
 const CANCEL_GRACE: Duration = Duration::from_secs(2);
+/// How long a transaction that writes may be between two statements, unless a statement may not even take that long.
+/// Others wait for what it has locked, and should get it before their own patience ends.
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
 /// Rows taken from a stream at a time.
 const CHUNK_ROWS: usize = 512;
 
@@ -185,6 +188,19 @@ impl Connection {
     /// which rolls back.
     pub(crate) fn set_open(&mut self, open: bool) {
         self.open = open;
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) fn begin(&mut self) -> Result<(), Trouble> {
+        self.open = true;
+        let begin = self.begin_text();
+        self.simple(&begin)
+    }
+
+    /// What begins one, to be sent together with what follows.
+    pub(crate) fn begin_text(&self) -> String {
+        let limit = IDLE_LIMIT.min(self.connector.options.statement_timeout);
+        format!("{}; {}{}", sql::BEGIN, sql::IDLE_LIMIT, limit.as_millis())
     }
 
     /// Ends a transaction that only read, and does not wait for the answer: there is nothing in it. Whoever uses the

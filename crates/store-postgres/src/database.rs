@@ -228,8 +228,7 @@ impl DatabaseStore for PostgresDatabase {
     fn forget(&self, forget: &Forget) -> Result<(), StoreError> {
         // Tried again even where a COMMIT may have been lost: twice is the same as once.
         self.pool.run(During::Writing, |connection| {
-            connection.set_open(true);
-            connection.simple(sql::BEGIN)?;
+            connection.begin()?;
             if let Err(trouble) = self.forget_open(connection, forget) {
                 connection.roll_back();
                 return Err(trouble);

@@ -29,6 +29,9 @@ statements! {
     /// Read committed, whatever the default: what is read under a lock must be what stands behind it, not a snapshot of
     /// the time before one waited for it.
     BEGIN = "begin isolation level read committed";
+    /// Milliseconds follow. The server waits for the next statement of a transaction no longer than that: a node that
+    /// freezes, or is cut off, must not hold what it has locked until the server's system gives its connection up.
+    IDLE_LIMIT = "set local idle_in_transaction_session_timeout = ";
     COMMIT = "commit";
     ROLLBACK = "rollback";
 
@@ -105,8 +108,6 @@ statements! {
 
     LOOK = "select db, seq from bb_database where db = any($1)";
     HOLD = "select seq from bb_database where db = $1 for update";
-    /// A node that freezes while it holds a database must not hold it for ever.
-    HOLD_LIMIT = "set local idle_in_transaction_session_timeout = 30000";
     IS_PUT_OFF = "select exists (select 1 from bb_deferred where db = $1 and id = $2)";
     TAKE_OWN = "update bb_deferred
         set node = $2, claim = ''::bytea, lease = now() + $3 * interval '1 millisecond'

@@ -38,6 +38,29 @@ fn a_statement_that_takes_too_long_is_cancelled() {
     assert_eq!(waiting.commit(&batch(1, 1)), Ok(()));
 }
 
+/// A node that is frozen, or cut off, in the middle of a transaction.
+#[test]
+fn who_holds_a_database_and_is_silent_loses_it() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    let holder = PostgresStore::open(&format!("{url}&statement_timeout=1")).unwrap();
+    let waiter = PostgresStore::open(&url).unwrap();
+    let (held, waiting) = (database(&holder), database(&waiter));
+    let hold = held.shared().unwrap().hold().unwrap();
+    assert_eq!(
+        waiting.commit(&batch(1, 1)),
+        Ok(()),
+        "as soon as the server lets go, not after half a minute"
+    );
+    let late = text_of(StoreError::NotCommitted, hold.commit(&batch(1, 1)).unwrap_err());
+    assert!(late.contains("idle-in-transaction"), "{late}");
+    assert_eq!(
+        held.commit(&batch(1, 1)),
+        Err(StoreError::Conflict),
+        "it goes on, and is told where things stand"
+    );
+}
+
 #[test]
 fn a_host_that_takes_connections_and_is_silent_is_passed_over() {
     let Some(server) = Postgres::shared() else { return };
@@ -58,7 +81,7 @@ fn connections_are_bounded() {
     let Some(server) = Postgres::shared() else { return };
     let store = PostgresStore::open(&format!("{}&connections=1&statement_timeout=1", server.url())).unwrap();
     let database = database(&store);
-    let mut hold = database.shared().unwrap().hold().unwrap();
+    let hold = database.shared().unwrap().hold().unwrap();
     let writing = text_of(StoreError::NotCommitted, database.commit(&batch(1, 1)).unwrap_err());
     assert!(
         writing.contains("all 1 connections were busy") && writing.contains("`connections`"),
@@ -67,6 +90,8 @@ fn connections_are_bounded() {
     text_of(StoreError::Failed, load(&*database).unwrap_err());
     // The question where things stand does not wait for them.
     assert!(store.cluster().unwrap().look(&[]).is_ok());
+    drop(hold);
+    let mut hold = database.shared().unwrap().hold().unwrap();
     hold.load_since(Sq(0), &mut crate::data::Loaded::default()).unwrap();
     hold.commit(&batch(1, 1)).unwrap();
     assert_eq!(database.commit(&batch(2, 1)), Ok(()));
