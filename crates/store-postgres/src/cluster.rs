@@ -45,29 +45,37 @@ fn random() -> Result<[u8; 16], StoreError> {
 /// What stands for the catalogue among names of databases: none of them is empty.
 const CATALOGUE: &str = "";
 
-/// Asks where things stand, on a connection of its own: the question never waits for loads and commits.
+/// How long the server may take to say where things stand: requests wait for that.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks where things stand, on connections of its own: the question never waits for loads and commits.
 pub(crate) struct Looker {
     pool: Arc<Pool>,
-    connection: Mutex<Option<Connection>>,
+    /// As many as there were questions at a time.
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Looker {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, connection: Mutex::new(None) }
+        Self { pool, idle: Mutex::default() }
     }
 
     pub(crate) fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
         let names: Vec<&str> = databases.iter().map(DatabaseId::as_str).chain([CATALOGUE]).collect();
-        let mut slot = self.connection.lock();
         self.pool.retry(During::Reading, || {
             // Not looked after: should it be dead, the question is asked again on a new one, and no harm is done.
-            let mut connection = match slot.take() {
+            let idle = self.idle.lock().pop();
+            let mut connection = match idle {
                 Some(connection) => connection,
-                None => self.pool.connect()?,
+                None => self.pool.connect()?.hurried(LOOK_LIMIT),
             };
             let rows = connection.rows(sql::LOOK, &[(&names, Type::TEXT_ARRAY)]);
-            // The next attempt connects anew if it cannot be used.
-            *slot = Some(connection).filter(Connection::is_reusable);
+            if connection.is_reusable() {
+                self.idle.lock().push(connection);
+            } else {
+                // Where one got no answer the others would get none.
+                self.idle.lock().clear();
+            }
             read_look(&rows?, databases)
         })
     }

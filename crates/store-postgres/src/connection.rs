@@ -100,6 +100,10 @@ pub(crate) struct Connection {
     silent: bool,
     /// A transaction is open.
     open: bool,
+    /// How long the server may take over a statement.
+    limit: Duration,
+    /// After that it is asked to stop, and may take its time to do so.
+    cancels: bool,
 }
 
 /// An answer that is read bit by bit.
@@ -159,7 +163,15 @@ impl Connection {
             spoilt: false,
             silent: false,
             open: false,
+            limit: connector.options.statement_timeout,
+            cancels: true,
         })
+    }
+
+    /// The same for questions so small that no answer in that time means that nobody is there.
+    pub(crate) fn hurried(mut self, limit: Duration) -> Self {
+        (self.limit, self.cancels) = (self.limit.min(limit), false);
+        self
     }
 
     /// Looks whether the server has closed it meanwhile.
@@ -221,17 +233,19 @@ impl Connection {
         self.open = self.simple(sql::ROLLBACK).is_err();
     }
 
-    /// Waits for an answer of the server, as long as a statement may take; then cancels what it is doing.
+    /// Waits for an answer of the server, as long as a statement may take; then has it stop what it is doing.
     pub(crate) fn wait<T>(
         &mut self,
         work: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Trouble> {
         let Some(runtime) = &self.runtime else { return Err(Trouble::Silent) };
-        let limit = self.connector.options.statement_timeout;
         let done = runtime.block_on(async {
             let mut work = pin!(work(&self.client));
-            if let Ok(done) = timeout(limit, work.as_mut()).await {
+            if let Ok(done) = timeout(self.limit, work.as_mut()).await {
                 return done.map_err(Trouble::Postgres);
+            }
+            if !self.cancels {
+                return Err(Trouble::Silent);
             }
             let cancel = self.client.cancel_token();
             let _ = timeout(CANCEL_GRACE, cancel.cancel_query(self.connector.tls.clone())).await;

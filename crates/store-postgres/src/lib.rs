@@ -69,7 +69,7 @@ impl PostgresStore {
     /// | option | default | |
     /// |---|---|---|
     /// | `schema` | `public` | holds the tables; made where it is missing |
-    /// | `connections` | 16 | most connections of this node, and one more for [`Cluster::look`] |
+    /// | `connections` | 16 | most connections of this node, and two more for [`Cluster::look`] |
     /// | `statement_timeout` | 30 | seconds until a statement is cancelled |
     /// | `lease` | 60 | seconds, from 2 to 3600, after which other nodes do what a node put off that is gone; the same on all nodes |
     /// | `prepare` | `on` | `off` where a pooler (pgbouncer) in transaction mode is between |

@@ -26,6 +26,7 @@
 
 mod http;
 pub mod manual;
+mod network;
 pub mod pattern;
 #[cfg(unix)]
 mod postgres;
@@ -43,6 +44,7 @@ use std::{
 };
 
 pub use http::{BodyReader, Client, Head, Response, percent_encode};
+pub use network::{Machine, Network};
 #[cfg(unix)]
 pub use postgres::{Bouncer, Postgres};
 pub use proxy::RoundRobin;

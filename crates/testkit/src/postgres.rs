@@ -8,7 +8,7 @@ use std::{
     env, fs,
     fs::File,
     io::Write as _,
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -17,19 +17,22 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use crate::Machine;
+
 /// How long a server may take to start.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stops the server, frozen or not, and removes its data; run by the shell process beside it, in the server's directory.
 const CLEAN_UP: &str = r#"p="$(head -n 1 data/postmaster.pid)"; kill -CONT $p $(cat /proc/$p/task/$p/children); kill -QUIT $p; rm -rf data port"#;
 
-/// A running PostgreSQL server on a port of 127.0.0.1, with user `postgres` and no password.
+/// A running PostgreSQL server, with user `postgres` and no password.
 #[derive(Debug)]
 pub struct Postgres {
     pub(crate) bin: PathBuf,
     pub(crate) dir: PathBuf,
     pub(crate) port: u16,
     pub(crate) settings: Vec<String>,
+    pub(crate) machine: Machine,
     /// Held while it is used.
     _lock: File,
 }
@@ -89,7 +92,14 @@ impl Postgres {
         lock.lock_shared().expect("a lock can be taken");
         let start = open_lock(&dir.join("start.lock"));
         start.lock().expect("a lock can be taken");
-        let mut server = Self { bin: bin.to_owned(), dir, port: 0, settings: settings(false), _lock: lock };
+        let mut server = Self {
+            bin: bin.to_owned(),
+            dir,
+            port: 0,
+            settings: settings(false),
+            machine: Machine::here(),
+            _lock: lock,
+        };
         if !server.is_started() {
             let _ = server.shell(CLEAN_UP).output();
             server.start_anew(&[]);
@@ -111,20 +121,29 @@ impl Postgres {
     pub fn start_with(more: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let mut settings = settings(true);
         settings.extend(more.iter().map(|&setting| setting.to_owned()));
-        let mut server = Self::own(programs()?, settings);
+        let mut server = Self::own(programs()?, settings, Machine::here());
         server.start_anew(files);
+        Some(server)
+    }
+
+    /// As [`Self::start`], on another machine.
+    #[track_caller]
+    pub fn start_on(machine: &Machine) -> Option<Self> {
+        let mut server = Self::own(programs()?, settings(true), machine.clone());
+        let everybody = "host all all 0.0.0.0/0 trust\nhost replication all 0.0.0.0/0 trust\n";
+        server.start_anew(&[("pg_hba.conf", everybody)]);
         Some(server)
     }
 
     /// A directory for a server of one's own, and who stops that; it is not started.
     #[track_caller]
-    pub(crate) fn own(bin: PathBuf, settings: Vec<String>) -> Self {
+    pub(crate) fn own(bin: PathBuf, settings: Vec<String>, machine: Machine) -> Self {
         let dir = tempfile::Builder::new().prefix("boobook-postgres-own-").tempdir();
         let dir = dir.expect("a directory for PostgreSQL can be made").keep();
         open_to_all(&dir);
         let lock = open_lock(&dir.join("users.lock"));
         lock.lock().expect("a lock can be taken");
-        let server = Self { bin, dir, port: 0, settings, _lock: lock };
+        let server = Self { bin, dir, port: 0, settings, machine, _lock: lock };
         server.beside(&format!("flock -x users.lock sh -c '{CLEAN_UP}'; rm -rf \"$PWD\""));
         server
     }
@@ -136,7 +155,7 @@ impl Postgres {
 
     /// The URL of its database `postgres`, with a schema that nothing else uses.
     pub fn url(&self) -> String {
-        new_schema_url(self.port)
+        new_schema_url(self.machine.address(), self.port)
     }
 
     /// Runs SQL; panics where that fails.
@@ -146,7 +165,18 @@ impl Postgres {
         let psql =
             Some(self.bin.join("psql")).filter(|psql| psql.exists()).unwrap_or_else(|| newest.to_owned());
         let output = Command::new(psql)
-            .args(["-h", "127.0.0.1", "-U", "postgres", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args([
+                "-h",
+                &self.machine.address().to_string(),
+                "-U",
+                "postgres",
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+            ])
             .args(["-p", &self.port.to_string(), "-d", "postgres", "-c", sql])
             .output()
             .expect("psql starts");
@@ -212,7 +242,8 @@ impl Postgres {
 
     pub(crate) fn launch(&self) -> Result<(), String> {
         let options: Vec<String> = self.settings.iter().map(|setting| format!("-c {setting}")).collect();
-        let options = format!("-p {} {}", self.port, options.join(" "));
+        let (port, address) = (self.port, self.machine.address());
+        let options = format!("-p {port} -c listen_addresses={address} {}", options.join(" "));
         let log = self.dir.join("data/server.log");
         let output = self
             .program("pg_ctl")
@@ -233,7 +264,7 @@ impl Postgres {
 
     /// One of its programs, as a user it accepts.
     pub(crate) fn program(&self, name: &str) -> Command {
-        let mut command = as_postgres(&self.bin.join(name));
+        let mut command = as_postgres(&self.machine, &self.bin.join(name));
         command.current_dir(&self.dir).env("LC_ALL", "C");
         command
     }
@@ -291,7 +322,7 @@ impl Bouncer {
         File::create(&config)
             .and_then(|mut f| f.write_all(text.as_bytes()))
             .expect("its configuration is written");
-        let child = as_postgres(program)
+        let child = as_postgres(&Machine::here(), program)
             .args(["-q".as_ref(), config.as_os_str()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -309,7 +340,7 @@ impl Bouncer {
 
     /// As [`Postgres::url`], through it.
     pub fn url(&self) -> String {
-        new_schema_url(self.port)
+        new_schema_url(Ipv4Addr::LOCALHOST, self.port)
     }
 }
 
@@ -320,12 +351,12 @@ impl Drop for Bouncer {
     }
 }
 
-fn new_schema_url(port: u16) -> String {
+fn new_schema_url(host: Ipv4Addr, port: u16) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();
-    format!("postgres://postgres@127.0.0.1:{port}/postgres?schema=t_{now}_{process}_{count}")
+    format!("postgres://postgres@{host}:{port}/postgres?schema=t_{now}_{process}_{count}")
 }
 
 /// The programs of the npm package, copied to where user `postgres` may read them, with the links that npm cannot pack.
@@ -352,11 +383,7 @@ fn unpacked(package: &Path) -> PathBuf {
 }
 
 fn settings(durable: bool) -> Vec<String> {
-    let mut settings = vec![
-        "listen_addresses=127.0.0.1".to_owned(),
-        "unix_socket_directories=".to_owned(),
-        "max_connections=200".to_owned(),
-    ];
+    let mut settings = vec!["unix_socket_directories=".to_owned(), "max_connections=200".to_owned()];
     if !durable {
         settings.extend(["fsync=off".to_owned(), "full_page_writes=off".to_owned()]);
     }
@@ -365,8 +392,8 @@ fn settings(durable: bool) -> Vec<String> {
 
 /// A program as this user, or as `postgres` if this is root: PostgreSQL refuses root. It ends with this process if it
 /// stays in the foreground.
-fn as_postgres(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
+fn as_postgres(machine: &Machine, program: &Path) -> Command {
+    let mut command = machine.command("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if user_id() == 0 {
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);

@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::Client;
+use crate::{Client, Machine};
 
 /// Longest wait for a server to come up or to go down.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,19 +24,25 @@ pub struct Installation {
     binary: PathBuf,
     dir: TempDir,
     store: Option<String>,
+    machine: Machine,
 }
 
 impl Installation {
     /// An empty data directory for the binary at that path.
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let dir = tempfile::Builder::new().prefix("boobook-test-").tempdir().expect("a temporary directory");
-        Self { binary: binary.as_ref().to_owned(), dir, store: None }
+        Self { binary: binary.as_ref().to_owned(), dir, store: None, machine: Machine::here() }
     }
 
     /// As [`Self::new`], on the store of a URL instead of a data directory. All servers started from it are nodes of one
     /// cluster; files lie in a directory that they share.
     pub fn shared(binary: impl AsRef<Path>, url: &str) -> Self {
         Self { store: Some(url.to_owned()), ..Self::new(binary) }
+    }
+
+    /// The same, on another machine.
+    pub fn on(self, machine: &Machine) -> Self {
+        Self { machine: machine.clone(), ..self }
     }
 
     /// The arguments that name the data, for every command.
@@ -63,7 +69,7 @@ impl Installation {
 
     /// The binary with these arguments and none of our own `BOOBOOK_…` settings.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.machine.command(&self.binary);
         command.args(args).stdin(Stdio::null()).current_dir(self.dir.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BOOBOOK_") {
@@ -140,7 +146,9 @@ impl Installation {
 
     /// Starts the server with more arguments; says why where it does not come up.
     pub fn try_serve(&self, more: &[&str]) -> Result<Server, String> {
-        let args = [&["serve", "--listen", "127.0.0.1:0"], more].concat();
+        let anywhere = SocketAddr::from((self.machine.address(), 0));
+        let listen = anywhere.to_string();
+        let args = [&["serve", "--listen", &listen], more].concat();
         let mut command = self.command(&args);
         command.args(self.arguments()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =
@@ -152,7 +160,7 @@ impl Installation {
             let log = Arc::clone(&log);
             thread::spawn(move || follow(BufReader::new(stderr), &log, &found));
         }
-        let mut server = Server { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), log, done: None };
+        let mut server = Server { child, addr: anywhere, log, done: None };
         let tls = match address.recv_timeout(PATIENCE) {
             Ok((addr, tls)) => {
                 server.addr = addr;

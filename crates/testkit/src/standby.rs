@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::postgres::{self, PATIENCE, Postgres};
+use crate::{
+    Machine,
+    postgres::{self, PATIENCE, Postgres},
+};
 
 impl Postgres {
     /// A second server that has whatever this one acknowledges from now on: a commit waits for it. It takes no writes
@@ -18,10 +21,21 @@ impl Postgres {
         self.standby_at(postgres::free_port())
     }
 
+    /// As [`Self::standby`], on another machine.
+    #[track_caller]
+    pub fn standby_on(&self, machine: &Machine) -> Self {
+        self.follower(postgres::free_port(), machine)
+    }
+
     /// As [`Self::standby`], on the port of a server that is gone.
     #[track_caller]
     pub fn standby_at(&self, port: u16) -> Self {
-        let mut standby = Self::own(self.bin.clone(), self.settings.clone());
+        self.follower(port, &self.machine)
+    }
+
+    #[track_caller]
+    fn follower(&self, port: u16, machine: &Machine) -> Self {
+        let mut standby = Self::own(self.bin.clone(), self.settings.clone(), machine.clone());
         standby.port = port;
         let data = standby.dir.join("data");
         fs::create_dir(&data).expect("a directory for PostgreSQL's data can be made");
@@ -32,7 +46,7 @@ impl Postgres {
         let slot = format!("s{port}");
         let copied = standby
             .program("pg_basebackup")
-            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["-h", &self.machine.address().to_string(), "-U", "postgres", "-p", &self.port.to_string()])
             .args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", &slot, "-D"])
             .arg(&data)
             .output()

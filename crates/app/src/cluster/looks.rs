@@ -18,6 +18,9 @@ const WAITING_MAX: usize = 20_000;
 /// How long a request waits for one, though the store may take longer over a statement.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
+/// The same while the last one failed: whoever comes then should hear so before a balancer or a client gives up on us.
+const AWAY_WAIT: Duration = Duration::from_secs(1);
+
 /// What was seen of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -40,6 +43,8 @@ pub(crate) struct Looks {
 #[derive(Default)]
 struct Asked {
     waiting: Vec<Asking>,
+    /// Why the last look failed, if it did.
+    away: Option<AppError>,
     stopping: bool,
 }
 
@@ -82,21 +87,26 @@ impl Looks {
     /// Where the catalogue and a database stand, as of no earlier than this call.
     pub(crate) async fn ask(&self, database: Option<DatabaseId>) -> Result<Seen, AppError> {
         let (answer, answered) = oneshot::channel();
-        {
+        let away = {
             let mut asked = self.asked.lock();
+            if asked.waiting.len() >= WAITING_MAX {
+                asked.waiting.retain(|one| !one.answer.is_closed());
+            }
             if asked.waiting.len() >= WAITING_MAX {
                 return Err(AppError::Busy("too many requests wait for the store; try again".into()));
             }
             asked.waiting.push(Asking { database, answer });
-        }
+            asked.away.clone()
+        };
         self.wake.notify_one();
-        match tokio::time::timeout(ANSWER_WAIT, answered).await {
+        let wait = if away.is_some() { AWAY_WAIT } else { ANSWER_WAIT };
+        match tokio::time::timeout(wait, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(AppError::Unavailable("the server is shutting down".into())),
-            Err(_) => Err(AppError::Unavailable(format!(
-                "the store has not answered for {} s where things stand",
-                ANSWER_WAIT.as_secs()
-            ))),
+            Err(_) => Err(away.unwrap_or_else(|| {
+                let waited = ANSWER_WAIT.as_secs();
+                AppError::Unavailable(format!("the store has not answered for {waited} s where things stand"))
+            })),
         }
     }
 
@@ -114,6 +124,7 @@ impl Looks {
             Some(cluster) => cluster.look(&ids).map_err(from_store),
             None => Err(AppError::Internal("a look at a store that is not shared".into())),
         };
+        self.asked.lock().away = look.as_ref().err().cloned();
         for Asking { database, answer } in waiting {
             let seen = |look: &Look| {
                 let at = database.and_then(|id| ids.binary_search(&id).ok());
@@ -124,5 +135,45 @@ impl Looks {
             let _ = answer.send(look.as_ref().map(seen).map_err(AppError::clone));
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boobook_store::MemStore;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::SystemHost;
+
+    /// What came, and after how long.
+    async fn ask(looks: &Looks, is_answered: bool) -> (Result<Seen, AppError>, Duration) {
+        let begin = Instant::now();
+        let (came, ()) = tokio::join!(looks.ask(None), async { _ = is_answered && looks.step() });
+        (came, begin.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_while_the_store_is_away_hears_so_soon() {
+        // A store that is not shared refuses to be looked at.
+        let looks = Looks::new(Arc::new(MemStore::default()), Arc::new(SystemHost));
+        let (silence, waited) = ask(&looks, false).await;
+        assert!(matches!(silence, Err(AppError::Unavailable(_))) && waited >= ANSWER_WAIT, "{silence:?}");
+        let (refusal, waited) = ask(&looks, true).await;
+        assert!(refusal.is_err() && waited.is_zero());
+        let (again, waited) = ask(&looks, false).await;
+        assert_eq!(format!("{again:?}"), format!("{refusal:?}"), "the reason that is known");
+        assert!((AWAY_WAIT..ANSWER_WAIT).contains(&waited), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_wait_any_more_takes_no_place() {
+        let looks = Looks::new(Arc::new(MemStore::default()), Arc::new(SystemHost));
+        for _ in 0..WAITING_MAX {
+            let (answer, _) = oneshot::channel();
+            looks.asked.lock().waiting.push(Asking { database: None, answer });
+        }
+        let (came, _) = ask(&looks, true).await;
+        assert!(!matches!(came, Err(AppError::Busy(_))), "{came:?}");
     }
 }

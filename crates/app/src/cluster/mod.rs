@@ -44,16 +44,25 @@ impl App {
             staleness => wait.min((staleness / 3).max(Duration::from_millis(5))),
         };
         let mut wait = *LOOK_EVERY.start();
+        let mut is_away = false;
         loop {
             tokio::time::sleep(at_most(wait)).await;
-            match self.follow_once().await {
+            let followed = self.follow_once().await;
+            match &followed {
                 Ok(true) => wait = *LOOK_EVERY.start(),
                 Ok(false) => wait = (wait * 2).min(*LOOK_EVERY.end()),
                 Err(error) => {
-                    tracing::warn!("the store does not say where things stand: {error}");
                     wait = *LOOK_EVERY.end();
+                    // Once for each time that it is away, however long.
+                    if !is_away {
+                        tracing::warn!("the store does not say where things stand: {error}");
+                    }
                 }
             }
+            if is_away && followed.is_ok() {
+                tracing::info!("the store says again where things stand");
+            }
+            is_away = followed.is_err();
         }
     }
 

@@ -39,7 +39,16 @@ impl Cluster {
     /// Starts so many nodes on the store of a URL.
     #[track_caller]
     pub(crate) fn start(url: &str, nodes: usize) -> Self {
-        let place = Installation::shared(env!("CARGO_BIN_EXE_boobook"), url);
+        let cluster = Self::start_at(Installation::shared(env!("CARGO_BIN_EXE_boobook"), url));
+        for _ in 1..nodes {
+            cluster.add(&cluster.place, &[]);
+        }
+        cluster
+    }
+
+    /// Starts the first node.
+    #[track_caller]
+    pub(crate) fn start_at(place: Installation) -> Self {
         let team = place.team("Team");
         let key = place.key(&team, &["--role", "admin"]);
         let first = place.serve();
@@ -53,11 +62,7 @@ impl Cluster {
             client.post(&format!("{base}/tables"), &table).ok();
         }
         client.post(&format!("{base}/tables/Counter/records"), &json!({"fields": {"N": 0}})).ok();
-        let cluster = Self { place, key, base, nodes: Mutex::new(vec![Node::up(first)]) };
-        for _ in 1..nodes {
-            cluster.add(&cluster.place, &[]);
-        }
-        cluster
+        Self { place, key, base, nodes: Mutex::new(vec![Node::up(first)]) }
     }
 
     fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
@@ -137,6 +142,13 @@ impl Cluster {
             answer.ok()
         });
         (sequence, tables.to_vec())
+    }
+
+    /// The state as a new node tells it.
+    #[track_caller]
+    pub(crate) fn state_of_new(&self, place: &Installation) -> (String, Vec<Value>) {
+        self.add(place, &[]);
+        self.state(self.size() - 1)
     }
 
     /// The state, the same on all nodes.

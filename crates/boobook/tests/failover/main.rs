@@ -11,6 +11,7 @@ mod away;
 mod cluster;
 mod deferred;
 mod ledger;
+mod network;
 mod partition;
 mod primary;
 mod reads;
