@@ -142,6 +142,10 @@ fn postgres() -> anyhow::Result<()> {
             .with_context(|| format!("writing {}", settings.display()))?;
         apt_get_install(&["postgresql-15", "pgbouncer"])?;
     }
+    if is_ci() && !answers(Command::new("ip").arg("-V")) {
+        // Where there is none, tests of machines that lose sight of each other are skipped, as where it may do nothing.
+        let _ = apt_get_install(&["iproute2"]);
+    }
     if !server() || !pooler() {
         bail!("apt-get installed PostgreSQL and pgbouncer, but they are not where Debian has them");
     }

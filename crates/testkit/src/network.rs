@@ -129,6 +129,13 @@ impl Machine {
         command
     }
 
+    /// Whether it reaches a server on another one. A machine of containers may filter what passes a switch.
+    pub fn reaches(&self, address: Ipv4Addr, port: u16) -> bool {
+        let mut connect = self.command("timeout");
+        connect.args(["3", "bash", "-c", &format!("exec 3<>/dev/tcp/{address}/{port}")]);
+        connect.output().is_ok_and(|output| output.status.success())
+    }
+
     /// Loses what is sent between this machine and others of those that are cut off so; everybody else reaches all of
     /// them.
     #[track_caller]
