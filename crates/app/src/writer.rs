@@ -231,10 +231,10 @@ fn attempt(
         let Prepared { head, mut batch, outcomes, follow_ups, parked } = match prepared {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(Halt::Failed(error))) => return Err(error),
-            Ok(Err(Halt::AnsweredElsewhere(key))) => {
+            Ok(Err(Halt::AnsweredElsewhere(keys))) => {
                 drop(held);
                 cluster::catch_up(database)?;
-                answered.insert(key);
+                answered.extend(keys);
                 continue;
             }
             Err(panic) => return Err(panicked(database, &*panic)),
@@ -266,9 +266,9 @@ fn attempt(
 enum Halt {
     /// The store could not be asked.
     Failed(AppError),
-    /// The store remembers an answer under this idempotency key that another node gave: what it tells of may be newer
+    /// The store remembers answers under these idempotency keys that another node gave: what they tell of may be newer
     /// than this node's state. Once that has caught up it is not.
-    AnsweredElsewhere(Vec<u8>),
+    AnsweredElsewhere(Vec<Vec<u8>>),
 }
 
 impl From<AppError> for Halt {
@@ -291,12 +291,53 @@ fn prepare(
     let mut head = Head::new(published);
     head.vacuum();
     let mut outcomes = Vec::with_capacity(tasks.len());
+    let known = look_up(database, tasks, now_ms, answered)?;
     for task in tasks {
-        outcomes.push(run_one(database, &mut head, &mut batch, task, now_ms, answered)?);
+        outcomes.push(run_one(database, &mut head, &mut batch, task, now_ms, &known)?);
     }
     let (follow_ups, parked) = (std::mem::take(&mut batch.follow_ups), std::mem::take(&mut batch.parked));
     let batch = batch.finish(&head);
     Ok(Prepared { head, batch, outcomes, follow_ups, parked })
+}
+
+/// What the store knows of a batch's transactions before they run.
+#[derive(Default)]
+struct Known {
+    /// Answers under their idempotency keys.
+    answers: FxHashMap<Vec<u8>, Idempotency>,
+    /// Work that was put off and is done already: another node may have taken it over from this one. If it is not by
+    /// now, whoever does it meanwhile is faster, and this is asked again.
+    done_elsewhere: FxHashSet<u128>,
+}
+
+/// Asks the store about all transactions of a batch at once.
+fn look_up(
+    database: &Database,
+    tasks: &[Task],
+    now_ms: i64,
+    answered: &FxHashSet<Vec<u8>>,
+) -> Result<Known, Halt> {
+    let (store, mut known) = (database.store(), Known::default());
+    let keys: Vec<&[u8]> = tasks.iter().filter_map(|task| Some(task.transaction.idempotency()?.0)).collect();
+    if !keys.is_empty() {
+        let answers = store.idempotency(&keys, now_ms - IDEMPOTENCY_MS).map_err(from_store)?;
+        for (key, answer) in keys.into_iter().zip(answers) {
+            let Some(answer) = answer else { continue };
+            known.answers.insert(key.to_vec(), answer);
+        }
+        let is_new = |key: &&Vec<u8>| store.shared().is_some() && !answered.contains(*key);
+        let new: Vec<_> = known.answers.keys().filter(is_new).cloned().collect();
+        if !new.is_empty() {
+            return Err(Halt::AnsweredElsewhere(new));
+        }
+    }
+    let work: Vec<u128> = tasks.iter().filter_map(|task| task.transaction.done()).collect();
+    if let Some(shared) = store.shared().filter(|_| !work.is_empty()) {
+        let are_put_off = shared.are_put_off(&work).map_err(from_store)?;
+        let done = work.into_iter().zip(are_put_off).filter(|(_, is_put_off)| !is_put_off);
+        known.done_elsewhere = done.map(|(id, _)| id).collect();
+    }
+    Ok(known)
 }
 
 fn run_one(
@@ -305,31 +346,22 @@ fn run_one(
     batch: &mut BatchBuilder,
     task: &mut Task,
     now_ms: i64,
-    answered: &FxHashSet<Vec<u8>>,
+    known: &Known,
 ) -> Result<Outcome, Halt> {
     let transaction = &mut *task.transaction;
     if let Some(work) = transaction.done()
-        && is_done_elsewhere(database, batch, work)?
+        && (known.done_elsewhere.contains(&work)
+            || (database.store().shared().is_some() && batch.batch.done.contains(&work)))
     {
         return Ok(Outcome::Ends(Ok(())));
     }
     let remembered_key = match transaction.idempotency() {
         Some((key, request_hash)) => {
-            let earlier = match batch.remembered(key) {
-                Some(earlier) => Some(earlier.clone()),
-                None => {
-                    let earlier = database.store().idempotency(key, now_ms - IDEMPOTENCY_MS);
-                    let earlier = earlier.map_err(from_store)?;
-                    if earlier.is_some() && database.store().shared().is_some() && !answered.contains(key) {
-                        return Err(Halt::AnsweredElsewhere(key.to_vec()));
-                    }
-                    earlier
-                }
-            };
-            if let Some(earlier) = earlier {
+            if let Some(earlier) = batch.remembered(key).or_else(|| known.answers.get(key)) {
                 if earlier.request_hash != request_hash {
                     return Ok(Outcome::refused(AppError::IdempotencyKeyReused));
                 }
+                let earlier = earlier.clone();
                 transaction.replay(head.snapshot(), &earlier);
                 return Ok(Outcome::Ends(Ok(())));
             }
@@ -363,13 +395,6 @@ fn run_one(
         batch.remember(key, answer);
     }
     Ok(Outcome::Ends(Ok(())))
-}
-
-/// Whether work that was put off is done already: another node may have taken it over from this one. If it is not by
-/// now, whoever does it meanwhile is faster, and this is asked again.
-fn is_done_elsewhere(database: &Database, batch: &BatchBuilder, work: u128) -> Result<bool, AppError> {
-    let Some(shared) = database.store().shared() else { return Ok(false) };
-    Ok(batch.batch.done.contains(&work) || !shared.is_put_off(work).map_err(from_store)?)
 }
 
 /// Runs a transaction on the working state; `Err` where it came to no writes.

@@ -3,17 +3,22 @@
 
 use std::{fs, path::Path};
 
+#[cfg(unix)]
+use boobook_testkit::Postgres;
 use boobook_testkit::{Client, Installation, SeaweedFs, Server};
 use serde_json::{Value, json};
 
 /// A data directory whose configuration names the bucket.
 fn configure(place: &Installation, store: &SeaweedFs) {
+    configure_with(place, store, &format!("files = \"s3://{}/files\"\n", SeaweedFs::BUCKET));
+}
+
+/// A configuration that says how buckets are reached, and something before.
+fn configure_with(place: &Installation, store: &SeaweedFs, before: &str) {
     let secret = place.file("secret");
     fs::write(&secret, format!("{}\n", SeaweedFs::SECRET)).unwrap();
     let settings = format!(
-        "files = \"s3://{}/files\"\n[bucket]\nendpoint = {:?}\nkey_id = {:?}\nsecret_file = {:?}\n\
-         [limits]\nfiles_grace_s = 1\n",
-        SeaweedFs::BUCKET,
+        "{before}[bucket]\nendpoint = {:?}\nkey_id = {:?}\nsecret_file = {:?}\n[limits]\nfiles_grace_s = 1\n",
         store.endpoint(),
         SeaweedFs::KEY_ID,
         secret.display().to_string()
@@ -140,6 +145,52 @@ fn holds(folder: &Path, content: &[u8]) -> bool {
         path if path.is_dir() => holds(&path, content),
         path => fs::read(path).unwrap() == content,
     })
+}
+
+/// Out of one machine: the data into PostgreSQL, the files into a bucket, and both back into a directory.
+#[cfg(unix)]
+#[test]
+fn files_move_into_a_bucket_and_out_of_it() {
+    let (Some(store), Some(postgres)) = (SeaweedFs::start(), Postgres::shared()) else { return };
+    let place = Installation::new(env!("CARGO_BIN_EXE_boobook"));
+    configure_with(&place, &store, "");
+    let team = place.team("Files");
+    let key = place.key(&team, &["--role", "admin"]);
+    let server = place.serve();
+    let client = server.client(&key);
+    let db = client.create_database(&team, "Data", &json!({}));
+    let base = format!("/v1/teams/{team}/databases/{db}");
+    client.post(&format!("{base}/tables"), &json!({"name": "T", "fields": []})).ok();
+    client.post(&format!("{base}/tables/T/records"), &json!({"fields": {}})).ok();
+    let files = format!("{base}/tables/T/records/1/files");
+    let large: Vec<u8> = (0..(6 << 20) + 5).map(|n: usize| (n % 251) as u8).collect();
+    upload(&client, &files, "large.bin", "application/octet-stream", &large);
+    upload(&client, &files, "a.txt", "text/plain", b"Hello, owl!");
+    assert!(server.terminate().success());
+
+    let copy = |args: &[&str]| -> Value {
+        let output = place.command(&[&["store", "copy", "--json"], args].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let bucket = format!("s3://{}/grown", SeaweedFs::BUCKET);
+    let (data, url, back) = (place.data(), postgres.url(), place.file("back"));
+    let [data, back] = [&data, &back].map(|path| path.to_str().unwrap());
+    assert_eq!(copy(&[data, &url, "--files-to", &bucket])["files"], json!(2));
+    assert_eq!(store.keys("grown").len(), 2, "{:?}", store.keys("grown"));
+    let grown = Installation::shared(env!("CARGO_BIN_EXE_boobook"), &url).with_files(&bucket);
+    configure_with(&grown, &store, "");
+    let grown = grown.serve();
+    let client = grown.client(&key);
+    assert!(client.get(&format!("{files}/large.bin")).body == large);
+    upload(&client, &files, "b.txt", "text/plain", b"Grown");
+    assert!(grown.terminate().success());
+
+    assert_eq!(copy(&[&url, back, "--files", &bucket])["files"], json!(3));
+    assert!(holds(&Path::new(back).join("files"), &large) && holds(&Path::new(back).join("files"), b"Grown"));
+    let report = place.command(&["doctor", "--json", "--data", back]).output().unwrap();
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!((&report["sound"], &report["databases"][0]["files"]), (&json!(true), &json!(3)), "{report}");
 }
 
 #[test]

@@ -145,7 +145,11 @@ fn a_directory_grows_into_postgres_and_back() {
     assert!(server.terminate().success());
     refused(&[&data, &url], "not the same any more");
 
-    copy(&[&url, &back_data, "--files", &files]);
+    // To another server, and from there back into a directory.
+    let moved = postgres.url();
+    let on = copy(&[&url, &moved, "--files", &files]);
+    let back_again = copy(&[&moved, &back_data, "--files", &files]);
+    assert_eq!(on["databases"][0]["sha256"], back_again["databases"][0]["sha256"]);
     refused(&[&data, &back_data], "not the same any more");
     let server = back.serve();
     assert_eq!(everything(&server, key, base), seen);

@@ -191,8 +191,12 @@ impl DatabaseStore for PostgresDatabase {
         })
     }
 
-    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError> {
-        self.reading(|connection| idempotency::read(connection, &self.id, key, not_before_ms))
+    fn idempotency(
+        &self,
+        keys: &[&[u8]],
+        not_before_ms: i64,
+    ) -> Result<Vec<Option<Idempotency>>, StoreError> {
+        self.reading(|connection| idempotency::read(connection, &self.id, keys, not_before_ms))
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
@@ -263,12 +267,13 @@ impl SharedDatabase for PostgresDatabase {
         })
     }
 
-    fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
-        let id = id.to_be_bytes().to_vec();
+    fn are_put_off(&self, ids: &[u128]) -> Result<Vec<bool>, StoreError> {
+        let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.to_be_bytes().to_vec()).collect();
         self.reading(|connection| {
-            let rows = connection.rows(sql::IS_PUT_OFF, &[self.param(), (&id, Type::BYTEA)])?;
-            let row = rows.first().ok_or_else(|| corrupt(&self.id, &"no answer"))?;
-            column(row, 0, &self.id)
+            let rows = connection.rows(sql::ARE_PUT_OFF, &[self.param(), (&ids, Type::BYTEA_ARRAY)])?;
+            let found = rows.iter().map(|row| column::<&[u8]>(row, 0, &self.id));
+            let found = found.collect::<Result<Vec<_>, _>>()?;
+            Ok(ids.iter().map(|id| found.contains(&&**id)).collect())
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Answers that are remembered.
 
+use std::collections::HashMap;
+
 use boobook_model::{DatabaseId, RecordId};
 use boobook_store::Idempotency;
 use tokio_postgres::Row;
@@ -25,20 +27,24 @@ fn unpack(bytes: &[u8]) -> Option<Vec<Option<RecordId>>> {
     if rest.is_empty() { rids.collect() } else { None }
 }
 
-/// The answer remembered for a key, if it is young enough.
+/// The answers remembered for keys, those that are young enough.
 pub(crate) fn read(
     connection: &mut Connection,
     db: &DatabaseId,
-    key: &[u8],
+    keys: &[&[u8]],
     not_before_ms: i64,
-) -> Result<Option<Idempotency>, Trouble> {
+) -> Result<Vec<Option<Idempotency>>, Trouble> {
     let params =
-        [(&db.as_str() as _, Type::TEXT), (&key as _, Type::BYTEA), (&not_before_ms as _, Type::INT8)];
+        [(&db.as_str() as _, Type::TEXT), (&keys as _, Type::BYTEA_ARRAY), (&not_before_ms as _, Type::INT8)];
     let rows = connection.rows(sql::IDEMPOTENCY, &params)?;
-    rows.first().map(|row| read_row(row, db)).transpose()
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        found.insert(column::<&[u8]>(row, 4, db)?, read_row(row, db)?);
+    }
+    Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
-/// The answer in a row of time, hash, table and ids.
+/// The answer in a row of time, hash, table, ids and key.
 pub(crate) fn read_row(row: &Row, db: &DatabaseId) -> Result<Idempotency, Trouble> {
     let hash: &[u8] = column(row, 1, db)?;
     let rids = unpack(column(row, 3, db)?);

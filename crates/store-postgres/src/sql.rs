@@ -54,8 +54,8 @@ statements! {
             where h.db = $1 and h.sq = c.prev and h.sq > $3 and h.sq < c.sq and c.n < $4
         )
         select sq, prev, at_ms, actor, tid, rid, kind, before from chain order by sq desc";
-    IDEMPOTENCY = "select at_ms, request_hash, tid, rids from bb_idem
-        where db = $1 and key = $2 and at_ms >= $3";
+    IDEMPOTENCY = "select at_ms, request_hash, tid, rids, key from bb_idem
+        where db = $1 and key = any($2) and at_ms >= $3";
     CHANGES = "select tid, rid, sq, deleted, body from bb_record where db = $1 and sq > $2 order by sq";
 
     // For a copy.
@@ -108,7 +108,7 @@ statements! {
 
     LOOK = "select db, seq from bb_database where db = any($1)";
     HOLD = "select seq from bb_database where db = $1 for update";
-    IS_PUT_OFF = "select exists (select 1 from bb_deferred where db = $1 and id = $2)";
+    ARE_PUT_OFF = "select id from bb_deferred where db = $1 and id = any($2)";
     TAKE_OWN = "update bb_deferred
         set node = $2, claim = ''::bytea, lease = now() + $3 * interval '1 millisecond'
         where db = $1 and (node = $2 or lease <= now())";

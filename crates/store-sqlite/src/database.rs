@@ -174,8 +174,12 @@ impl DatabaseStore for SqliteDatabase {
         })
     }
 
-    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError> {
-        self.with_reader(|conn| read_idempotency(conn, key, not_before_ms))
+    fn idempotency(
+        &self,
+        keys: &[&[u8]],
+        not_before_ms: i64,
+    ) -> Result<Vec<Option<Idempotency>>, StoreError> {
+        self.with_reader(|conn| keys.iter().map(|key| read_idempotency(conn, key, not_before_ms)).collect())
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {

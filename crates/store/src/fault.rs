@@ -291,8 +291,12 @@ impl DatabaseStore for FaultDatabase {
         self.inner.history(newest, since, limit)
     }
 
-    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError> {
-        self.inner.idempotency(key, not_before_ms)
+    fn idempotency(
+        &self,
+        keys: &[&[u8]],
+        not_before_ms: i64,
+    ) -> Result<Vec<Option<Idempotency>>, StoreError> {
+        self.inner.idempotency(keys, not_before_ms)
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {
@@ -341,9 +345,9 @@ impl SharedDatabase for FaultDatabase {
         self.shared_inner()?.all_put_off()
     }
 
-    fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
+    fn are_put_off(&self, ids: &[u128]) -> Result<Vec<bool>, StoreError> {
         self.faults.on_lookup()?;
-        self.shared_inner()?.is_put_off(id)
+        self.shared_inner()?.are_put_off(ids)
     }
 }
 

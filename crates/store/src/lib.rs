@@ -84,8 +84,9 @@ pub trait DatabaseStore: Send + Sync {
     /// At most `limit` rows.
     fn history(&self, newest: Sq, since: Sq, limit: usize) -> Result<Vec<History>, StoreError>;
 
-    /// The answer remembered for an idempotency key, unless it is older than `not_before_ms`.
-    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError>;
+    /// The answers remembered for idempotency keys, unless they are older than `not_before_ms`; one for each key.
+    fn idempotency(&self, keys: &[&[u8]], not_before_ms: i64)
+    -> Result<Vec<Option<Idempotency>>, StoreError>;
 
     /// Work put off that no batch has done yet, in the order it was put off. In a cluster, only what no other node that
     /// lives has taken; it is this node's from now on.

@@ -296,8 +296,8 @@ impl SharedDatabase for MemDatabase {
         self.with(|data| Ok(data.put_off.iter().map(|work| (work.id, work.body.clone())).collect()))
     }
 
-    fn is_put_off(&self, id: u128) -> Result<bool, StoreError> {
-        self.with(|data| Ok(data.put_off.iter().any(|work| work.id == id)))
+    fn are_put_off(&self, ids: &[u128]) -> Result<Vec<bool>, StoreError> {
+        self.with(|data| Ok(ids.iter().map(|id| data.put_off.iter().any(|work| work.id == *id)).collect()))
     }
 }
 
@@ -354,8 +354,15 @@ impl DatabaseStore for MemDatabase {
         })
     }
 
-    fn idempotency(&self, key: &[u8], not_before_ms: i64) -> Result<Option<Idempotency>, StoreError> {
-        self.with(|data| Ok(data.idempotency.get(key).filter(|known| known.at_ms >= not_before_ms).cloned()))
+    fn idempotency(
+        &self,
+        keys: &[&[u8]],
+        not_before_ms: i64,
+    ) -> Result<Vec<Option<Idempotency>>, StoreError> {
+        self.with(|data| {
+            let young = |key: &&[u8]| data.idempotency.get(*key).filter(|known| known.at_ms >= not_before_ms);
+            Ok(keys.iter().map(|key| young(key).cloned()).collect())
+        })
     }
 
     fn put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError> {

@@ -69,8 +69,8 @@ pub trait SharedDatabase: Send + Sync {
     /// [`crate::DatabaseStore::put_off`] would take what is free.
     fn all_put_off(&self) -> Result<Vec<(u128, Vec<u8>)>, StoreError>;
 
-    /// Whether work put off is still to be done, as of no earlier than this call.
-    fn is_put_off(&self, id: u128) -> Result<bool, StoreError>;
+    /// Which work put off is still to be done, as of no earlier than this call; one for each id.
+    fn are_put_off(&self, ids: &[u128]) -> Result<Vec<bool>, StoreError>;
 }
 
 /// A database that no other node can commit to. Dropped without a commit, it leaves everything as it was.

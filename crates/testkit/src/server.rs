@@ -24,6 +24,8 @@ pub struct Installation {
     binary: PathBuf,
     dir: TempDir,
     store: Option<String>,
+    /// Where the servers of a shared store keep files, if not in a directory here.
+    files: Option<String>,
     machine: Machine,
 }
 
@@ -31,13 +33,18 @@ impl Installation {
     /// An empty data directory for the binary at that path.
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let dir = tempfile::Builder::new().prefix("boobook-test-").tempdir().expect("a temporary directory");
-        Self { binary: binary.as_ref().to_owned(), dir, store: None, machine: Machine::here() }
+        Self { binary: binary.as_ref().to_owned(), dir, store: None, files: None, machine: Machine::here() }
     }
 
     /// As [`Self::new`], on the store of a URL instead of a data directory. All servers started from it are nodes of one
     /// cluster; files lie in a directory that they share.
     pub fn shared(binary: impl AsRef<Path>, url: &str) -> Self {
         Self { store: Some(url.to_owned()), ..Self::new(binary) }
+    }
+
+    /// The same, with its files somewhere else (`s3://…`).
+    pub fn with_files(self, files: &str) -> Self {
+        Self { files: Some(files.to_owned()), ..self }
     }
 
     /// The same, on another machine.
@@ -50,7 +57,8 @@ impl Installation {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         match &self.store {
             Some(url) => {
-                let files = text(self.dir.path().join("files"));
+                let here = || text(self.dir.path().join("files"));
+                let files = self.files.clone().unwrap_or_else(here);
                 vec!["--store".into(), url.clone(), "--files".into(), files]
             }
             None => vec!["--data".into(), text(self.data())],

@@ -142,7 +142,7 @@ fn compare(found: &dyn DatabaseStore, expected: &dyn DatabaseStore, n: u64) {
         assert_eq!(found.is_committed(tx_id), expected.is_committed(tx_id));
     }
     for key in 0..4 {
-        let answer = |of: &dyn DatabaseStore| of.idempotency(&[key; 3], 0).unwrap();
+        let answer = |of: &dyn DatabaseStore| of.idempotency(&[&[key; 3]], 0).unwrap();
         assert_eq!(answer(found), answer(expected));
     }
     assert_eq!(found.put_off().unwrap(), expected.put_off().unwrap());

@@ -42,7 +42,7 @@ pub fn a_commit_survives_a_restart(subject: &dyn Subject) {
     assert_eq!(load(&*database), before);
     assert_eq!(database.history(Sq(2), Sq(0), 10).unwrap(), history);
     assert!(database.is_committed(all.tx_id).unwrap());
-    assert_eq!(database.idempotency(b"key2", 0).unwrap().as_ref(), Some(&all.idempotency[0].1));
+    assert_eq!(database.idempotency(&[b"key2"], 0).unwrap(), [Some(all.idempotency[0].1.clone())]);
     database.commit(&batch(2, 3)).unwrap();
 }
 
@@ -203,7 +203,7 @@ pub fn a_conflict_leaves_no_trace(subject: &dyn Subject) {
         assert_eq!(load(database), before);
         assert!(!database.is_committed(lost.tx_id).unwrap());
         assert_eq!(database.history(Sq(3), Sq(0), 10).unwrap(), []);
-        assert_eq!(database.idempotency(b"key3", 0).unwrap(), None);
+        assert_eq!(database.idempotency(&[b"key3"], 0).unwrap(), [None]);
     }
 }
 

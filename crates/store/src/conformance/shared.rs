@@ -219,10 +219,11 @@ pub fn work_belongs_to_one_node(subject: &dyn Subject) {
     assert_eq!(nodes.databases[0].put_off().unwrap(), [work(5), work(3)]);
     for node in [0, 1] {
         assert_eq!(nodes.shared(node).all_put_off().unwrap(), [work(5), work(3)], "anybody may look at it");
-        assert!(nodes.shared(node).is_put_off(5).unwrap() && !nodes.shared(node).is_put_off(4).unwrap());
+        assert_eq!(nodes.shared(node).are_put_off(&[5, 4, 3]).unwrap(), [true, false, true]);
+        assert!(nodes.shared(node).are_put_off(&[]).unwrap().is_empty());
     }
     nodes.databases[0].commit(&Batch { done: vec![5], ..batch(2, 3) }).unwrap();
-    assert!(!nodes.shared(1).is_put_off(5).unwrap());
+    assert_eq!(nodes.shared(1).are_put_off(&[5, 3]).unwrap(), [false, true]);
 
     cluster(0).leave().unwrap();
     assert_eq!(nodes.shared(1).all_put_off().unwrap(), [work(3)]);
