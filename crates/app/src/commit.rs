@@ -63,7 +63,7 @@ pub(crate) fn commit(
 fn is_committed(database: &Database, batch: &Batch) -> Result<bool, AppError> {
     for wait_ms in [0u64, 10, 50, 200, 1000] {
         thread::sleep(Duration::from_millis(wait_ms));
-        match database.store().is_committed(batch.tx_id) {
+        match database.store().is_committed(batch.seq, batch.tx_id) {
             Ok(known) => return Ok(known),
             Err(error) => tracing::warn!(database = %database.id, "the store does not answer: {error}"),
         }

@@ -166,10 +166,11 @@ impl DatabaseStore for PostgresDatabase {
         self.pool.run(During::Writing, |connection| plan.commit(connection, &self.id, self.pool.place()))
     }
 
-    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError> {
-        let tx_id = tx_id.to_be_bytes().to_vec();
+    fn is_committed(&self, seq: Sq, tx_id: u128) -> Result<bool, StoreError> {
+        let (seq, tx_id) = (signed(seq), tx_id.to_be_bytes().to_vec());
         self.reading(|connection| {
-            let rows = connection.rows(sql::IS_COMMITTED, &[self.param(), (&tx_id, Type::BYTEA)])?;
+            let params = [self.param(), (&seq as _, Type::INT8), (&tx_id as _, Type::BYTEA)];
+            let rows = connection.rows(sql::IS_COMMITTED, &params)?;
             let row = rows.first().ok_or_else(|| corrupt(&self.id, &"no answer"))?;
             match (column(row, 0, &self.id)?, column(row, 1, &self.id)?) {
                 (committed, true) => Ok(committed),

@@ -34,12 +34,14 @@ pub(crate) fn read(
     keys: &[&[u8]],
     not_before_ms: i64,
 ) -> Result<Vec<Option<Idempotency>>, Trouble> {
-    let params =
-        [(&db.as_str() as _, Type::TEXT), (&keys as _, Type::BYTEA_ARRAY), (&not_before_ms as _, Type::INT8)];
+    let params = [(&db.as_str() as _, Type::TEXT), (&keys as _, Type::BYTEA_ARRAY)];
     let rows = connection.rows(sql::IDEMPOTENCY, &params)?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
-        found.insert(column::<&[u8]>(row, 4, db)?, read_row(row, db)?);
+        let answer = read_row(row, db)?;
+        if answer.at_ms >= not_before_ms {
+            found.insert(column::<&[u8]>(row, 4, db)?, answer);
+        }
     }
     Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }

@@ -42,7 +42,7 @@ statements! {
     COUNTERS = "select tid, next from bb_counter where db = $1 order by tid";
     RECORDS = "select tid, rid, sq, deleted, body from bb_record where db = $1 order by tid, rid";
     EXISTS = "select 1 from bb_database where db = $1";
-    IS_COMMITTED = "select exists (select 1 from bb_tx where db = $1 and tx_id = $2),
+    IS_COMMITTED = "select exists (select 1 from bb_tx where db = $1 and seq = $2 and tx_id = $3),
         exists (select 1 from bb_database where db = $1)";
     /// One look-up by primary key for each row, all of them in one round trip. `h.sq < c.sq` ends a damaged chain.
     HISTORY = "with recursive chain (n, sq, prev, at_ms, actor, tid, rid, kind, before) as (
@@ -54,8 +54,10 @@ statements! {
             where h.db = $1 and h.sq = c.prev and h.sq > $3 and h.sq < c.sq and c.n < $4
         )
         select sq, prev, at_ms, actor, tid, rid, kind, before from chain order by sq desc";
+    /// Whoever asks leaves out what is too old: with the time in it, a server that knows nothing of the table yet reads
+    /// all answers of a day by their time rather than a few by their key.
     IDEMPOTENCY = "select at_ms, request_hash, tid, rids, key from bb_idem
-        where db = $1 and key = any($2) and at_ms >= $3";
+        where db = $1 and key = any($2)";
     CHANGES = "select tid, rid, sq, deleted, body from bb_record where db = $1 and sq > $2 order by sq";
 
     // For a copy.

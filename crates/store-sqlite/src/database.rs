@@ -155,12 +155,10 @@ impl DatabaseStore for SqliteDatabase {
         })
     }
 
-    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError> {
-        // A scan, but of a table that costs a commit nothing: the question is asked after a failure only, and
-        // then of one of the last.
-        const SQL: &str = "select 1 from tx where tx_id = ?1 order by seq desc limit 1";
+    fn is_committed(&self, seq: Sq, tx_id: u128) -> Result<bool, StoreError> {
+        const SQL: &str = "select 1 from tx where seq = ?1 and tx_id = ?2";
         self.with_reader(|conn| {
-            conn.query_row(SQL, [&tx_id.to_be_bytes()[..]], |_| Ok(()))
+            conn.query_row(SQL, params![seq.0 as i64, &tx_id.to_be_bytes()[..]], |_| Ok(()))
                 .optional()
                 .map(|found| found.is_some())
                 .map_err(LoadError::Sqlite)

@@ -99,7 +99,7 @@ fn goes_on(store: &SqliteStore, limit: impl Fn(&SqliteDatabase), make_room: impl
     assert!(matches!(error, StoreError::NotCommitted(_)), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("disk is full") && text.contains("make room on the disk"), "{text}");
-    assert_eq!(database.is_committed(u128::from(seq)), Ok(false));
+    assert_eq!(database.is_committed(batch(seq).seq, u128::from(seq)), Ok(false));
     // It stays refused, and refusing leaves nothing behind.
     assert_eq!(database.commit(&batch(seq)), Err(error));
     assert_acknowledged(&state(&database), seq);

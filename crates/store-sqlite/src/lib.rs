@@ -27,7 +27,7 @@
 //! store.create_database(&id, b"{}", 0).unwrap();
 //! let database = store.open_database(&id).unwrap();
 //! database.commit(&Batch { tx_id: 1, base: Sq(1), seq: Sq(2), ..Batch::default() }).unwrap();
-//! assert_eq!(database.is_committed(1), Ok(true));
+//! assert_eq!(database.is_committed(Sq(2), 1), Ok(true));
 //! ```
 
 mod backup;

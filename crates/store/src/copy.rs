@@ -287,7 +287,9 @@ fn commit(database: &dyn DatabaseStore, batch: &Batch) -> Result<(), StoreError>
         tried += 1;
         match database.commit(batch) {
             // An attempt before this one, of which nothing was known, may have landed since.
-            Err(StoreError::Unknown(_) | StoreError::Conflict) if database.is_committed(batch.tx_id)? => {
+            Err(StoreError::Unknown(_) | StoreError::Conflict)
+                if database.is_committed(batch.seq, batch.tx_id)? =>
+            {
                 return Ok(());
             }
             Err(StoreError::Unknown(_) | StoreError::NotCommitted(_)) if tried < ATTEMPTS => {}

@@ -185,7 +185,7 @@ fn with_fault<T>(
 /// faults.fail_after(0, Fault::AfterCommit);
 /// let batch = Batch { tx_id: 7, base: Sq(1), seq: Sq(2), ..Batch::default() };
 /// assert!(matches!(database.commit(&batch), Err(StoreError::Unknown(_))));
-/// assert_eq!(database.is_committed(7), Ok(true));
+/// assert_eq!(database.is_committed(batch.seq, 7), Ok(true));
 /// ```
 #[derive(Debug, Clone)]
 pub struct FaultStore<S> {
@@ -282,9 +282,9 @@ impl DatabaseStore for FaultDatabase {
         with_fault(fault, || self.inner.commit(batch))
     }
 
-    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError> {
+    fn is_committed(&self, seq: Sq, tx_id: u128) -> Result<bool, StoreError> {
         self.faults.on_lookup()?;
-        self.inner.is_committed(tx_id)
+        self.inner.is_committed(seq, tx_id)
     }
 
     fn history(&self, newest: Sq, since: Sq, limit: usize) -> Result<Vec<History>, StoreError> {

@@ -77,8 +77,8 @@ pub trait DatabaseStore: Send + Sync {
     /// * `Conflict`: the database no longer stands at [`Batch::base`].
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Whether the batch of that id was committed. Kept for a day at least.
-    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError>;
+    /// Whether it was the batch of that id that brought the database to `seq`. Kept for a day at least.
+    fn is_committed(&self, seq: Sq, tx_id: u128) -> Result<bool, StoreError>;
 
     /// History of one record, newest first, following `prev` from `newest`; only rows with `sq > since`.
     /// At most `limit` rows.

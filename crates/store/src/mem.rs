@@ -1,9 +1,6 @@
 //! A store in memory with the semantics of a shared one: for tests and simulations.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use boobook_model::{DatabaseId, RecordId, Sq, TableId};
 use parking_lot::{Mutex, MutexGuard};
@@ -59,7 +56,8 @@ struct Data {
     counters: BTreeMap<TableId, u64>,
     records: BTreeMap<(TableId, RecordId), Row>,
     history: BTreeMap<Sq, History>,
-    txs: HashMap<u128, i64>,
+    /// By sequence: id and time.
+    txs: BTreeMap<Sq, (u128, i64)>,
     idempotency: BTreeMap<Vec<u8>, Idempotency>,
     put_off: Vec<PutOff>,
 }
@@ -337,8 +335,8 @@ impl DatabaseStore for MemDatabase {
         self.commit_in_turn(batch)
     }
 
-    fn is_committed(&self, tx_id: u128) -> Result<bool, StoreError> {
-        self.with(|data| Ok(data.txs.contains_key(&tx_id)))
+    fn is_committed(&self, seq: Sq, tx_id: u128) -> Result<bool, StoreError> {
+        self.with(|data| Ok(data.txs.get(&seq).is_some_and(|(known, _)| *known == tx_id)))
     }
 
     fn history(&self, newest: Sq, since: Sq, limit: usize) -> Result<Vec<History>, StoreError> {
@@ -384,7 +382,7 @@ impl DatabaseStore for MemDatabase {
         self.with(|data| {
             data.history.retain(|_, row| row.at_ms >= limits.history_before_ms);
             data.idempotency.retain(|_, known| known.at_ms >= limits.idempotency_before_ms);
-            data.txs.retain(|_, at_ms| *at_ms >= limits.idempotency_before_ms);
+            data.txs.retain(|_, (_, at_ms)| *at_ms >= limits.idempotency_before_ms);
             Ok(false)
         })
     }
@@ -462,6 +460,6 @@ impl Data {
         }
         self.head.seq = batch.seq;
         self.head.clock_ms = self.head.clock_ms.max(batch.clock_ms);
-        self.txs.insert(batch.tx_id, batch.clock_ms);
+        self.txs.insert(batch.seq, (batch.tx_id, batch.clock_ms));
     }
 }

@@ -37,7 +37,7 @@ fn before_commit_nothing_is_written() {
     let (base, error) = first_failure(&*database);
     assert_eq!(base, 4, "three go through");
     assert!(matches!(error, StoreError::NotCommitted(_)));
-    assert_eq!(database.is_committed(4), Ok(false));
+    assert_eq!(database.is_committed(Sq(5), 4), Ok(false));
     database.commit(&batch(4)).unwrap();
     assert_eq!(faults.counts(), FaultCounts { commits: 5, catalogue_commits: 0, struck: 1 });
 }
@@ -48,8 +48,8 @@ fn after_commit_it_is_in_though_unknown() {
     faults.fail_after(0, Fault::AfterCommit);
     assert!(matches!(database.commit(&batch(1)), Err(StoreError::Unknown(_))));
     faults.fail_lookups(1);
-    assert!(matches!(database.is_committed(1), Err(StoreError::Failed(_))));
-    assert_eq!(database.is_committed(1), Ok(true));
+    assert!(matches!(database.is_committed(Sq(2), 1), Err(StoreError::Failed(_))));
+    assert_eq!(database.is_committed(Sq(2), 1), Ok(true));
     assert_eq!(database.commit(&batch(1)), Err(StoreError::Conflict));
 }
 
@@ -58,7 +58,7 @@ fn unknown_and_not_in() {
     let (faults, _, database) = open();
     faults.fail_after(0, Fault::UnknownNotCommitted);
     assert!(matches!(database.commit(&batch(1)), Err(StoreError::Unknown(_))));
-    assert_eq!(database.is_committed(1), Ok(false));
+    assert_eq!(database.is_committed(Sq(2), 1), Ok(false));
     database.commit(&batch(1)).unwrap();
 }
 
@@ -67,9 +67,9 @@ fn unknown_and_in_later() {
     let (faults, _, database) = open();
     faults.fail_after(0, Fault::UnknownLandsLate);
     assert!(matches!(database.commit(&batch(1)), Err(StoreError::Unknown(_))));
-    assert_eq!(database.is_committed(1), Ok(false));
+    assert_eq!(database.is_committed(Sq(2), 1), Ok(false));
     assert_eq!(database.commit(&batch(1)), Err(StoreError::Conflict), "the retry loses to the first try");
-    assert_eq!(database.is_committed(1), Ok(true));
+    assert_eq!(database.is_committed(Sq(2), 1), Ok(true));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn commit_surely(database: &dyn DatabaseStore, batch: &Batch) -> u32 {
             Err(StoreError::Unknown(_) | StoreError::Conflict) => {
                 unknown += 1;
                 loop {
-                    match database.is_committed(batch.tx_id) {
+                    match database.is_committed(batch.seq, batch.tx_id) {
                         Ok(true) => return unknown,
                         Ok(false) => break,
                         Err(StoreError::Failed(_)) => thread::sleep(Duration::from_millis(10)),
@@ -57,7 +57,8 @@ fn check(database: &dyn DatabaseStore, seq: u64) {
     let sqs: Vec<u64> = loaded.rows.values().map(|row| row.0).collect();
     assert!(sqs.iter().copied().eq(2..=seq), "every record of every batch, once");
     for base in (1..seq).step_by(3) {
-        assert!(database.is_committed(batch(base, 3).tx_id).unwrap());
+        let batch = batch(base, 3);
+        assert!(database.is_committed(batch.seq, batch.tx_id).unwrap());
         assert_eq!(database.history(Sq(base + 2), Sq(0), 9).unwrap().len(), 1);
     }
 }

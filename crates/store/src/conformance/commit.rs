@@ -41,7 +41,7 @@ pub fn a_commit_survives_a_restart(subject: &dyn Subject) {
     let database = reopen(subject, database);
     assert_eq!(load(&*database), before);
     assert_eq!(database.history(Sq(2), Sq(0), 10).unwrap(), history);
-    assert!(database.is_committed(all.tx_id).unwrap());
+    assert!(database.is_committed(all.seq, all.tx_id).unwrap());
     assert_eq!(database.idempotency(&[b"key2"], 0).unwrap(), [Some(all.idempotency[0].1.clone())]);
     database.commit(&batch(2, 3)).unwrap();
 }
@@ -201,7 +201,7 @@ pub fn a_conflict_leaves_no_trace(subject: &dyn Subject) {
     assert_eq!(database.commit(&lost), Err(StoreError::Conflict));
     for database in [&*database, &*reopen_beside(subject)] {
         assert_eq!(load(database), before);
-        assert!(!database.is_committed(lost.tx_id).unwrap());
+        assert!(!database.is_committed(lost.seq, lost.tx_id).unwrap());
         assert_eq!(database.history(Sq(3), Sq(0), 10).unwrap(), []);
         assert_eq!(database.idempotency(&[b"key3"], 0).unwrap(), [None]);
     }
@@ -219,23 +219,23 @@ pub fn a_batch_commits_once(subject: &dyn Subject) {
     database.commit(&once).unwrap();
     let before = load(&*database);
     assert_eq!(database.commit(&once), Err(StoreError::Conflict));
-    assert!(database.is_committed(once.tx_id).unwrap());
+    assert!(database.is_committed(once.seq, once.tx_id).unwrap());
     assert_eq!(load(&*database), before);
 }
 
-/// Every committed batch is known by its id, no other.
+/// Every committed batch is known by its sequence and id, no other.
 pub fn committed_batches_are_known(subject: &dyn Subject) {
     let database = new_database(subject);
     for sq in 2..20 {
-        assert!(!database.is_committed(tx_id(sq)).unwrap());
+        assert!(!database.is_committed(Sq(sq), tx_id(sq)).unwrap());
         database.commit(&batch(sq - 1, sq)).unwrap();
     }
     let database = reopen(subject, database);
     for sq in 2..20 {
-        assert!(database.is_committed(tx_id(sq)).unwrap());
+        assert!(database.is_committed(Sq(sq), tx_id(sq)).unwrap());
     }
-    for unknown in [0, 1, tx_id(20), u128::MAX] {
-        assert!(!database.is_committed(unknown).unwrap());
+    for (sq, unknown) in [(2, 0), (3, tx_id(2)), (20, tx_id(19)), (0, tx_id(2)), (19, u128::MAX)] {
+        assert!(!database.is_committed(Sq(sq), unknown).unwrap());
     }
 }
 

@@ -153,14 +153,14 @@ pub fn maintain_purges_only_what_is_old(subject: &dyn Subject) {
     // Limits that nothing is older than.
     maintain_to_the_end(&*database, Retention { history_before_ms: 0, idempotency_before_ms: 0 });
     assert_eq!(sqs(&database.history(Sq(10), Sq(0), 100).unwrap()), [10, 8, 6, 4, 2]);
-    assert!(database.is_committed(tx_id(5)).unwrap());
+    assert!(database.is_committed(Sq(5), tx_id(5)).unwrap());
 
     let limits = Retention { history_before_ms: CREATED_AT_MS + 6, idempotency_before_ms: CREATED_AT_MS + 9 };
     maintain_to_the_end(&*database, limits);
     let database = reopen(subject, database);
     assert_eq!(sqs(&database.history(Sq(10), Sq(0), 100).unwrap()), [10, 8, 6], "those before 6 are gone");
     for (sq, kept) in [(5, false), (7, false), (9, true), (11, true), (12, true)] {
-        assert_eq!(database.is_committed(tx_id(sq)).unwrap(), kept, "transaction at {sq}");
+        assert_eq!(database.is_committed(Sq(sq), tx_id(sq)).unwrap(), kept, "transaction at {sq}");
     }
     assert_eq!(database.idempotency(&[b"old"], 0).unwrap(), [None]);
     assert!(database.idempotency(&[b"new"], 0).unwrap()[0].is_some());
@@ -181,6 +181,6 @@ pub fn maintain_gets_to_an_end(subject: &dyn Subject) {
     for sq in [2, COUNT / 2, 1 + COUNT] {
         assert_eq!(database.history(Sq(sq), Sq(0), 10).unwrap(), []);
     }
-    assert!(!database.is_committed(tx_id(1 + COUNT)).unwrap());
+    assert!(!database.is_committed(Sq(1 + COUNT), tx_id(1 + COUNT)).unwrap());
     database.commit(&batch(1 + COUNT, 2 + COUNT)).unwrap();
 }

@@ -50,7 +50,7 @@ pub fn deleting_is_idempotent_and_thorough(subject: &dyn Subject) {
     assert_eq!((loaded.head().seq, &*loaded.head().schema), (Sq(1), &b"new"[..]));
     assert!(loaded.rows.is_empty() && loaded.head().counters.is_empty());
     assert_eq!(database.history(Sq(2), Sq(0), 10).unwrap(), []);
-    assert!(!database.is_committed(tx_id(2)).unwrap());
+    assert!(!database.is_committed(Sq(2), tx_id(2)).unwrap());
 }
 
 /// Databases of one store do not see each other, nor does deleting one touch the other.
@@ -71,7 +71,7 @@ pub fn databases_are_apart(subject: &dyn Subject) {
         assert_eq!(loaded.rows.len(), 1);
         assert_eq!(loaded.rows[0].body, id.as_str().as_bytes());
         assert_eq!(loaded.head().counters, [(tid("A"), n + 1)]);
-        assert!(!database.is_committed(tx_id(2)).unwrap());
+        assert!(!database.is_committed(Sq(2), tx_id(2)).unwrap());
     }
 }
 
@@ -87,7 +87,7 @@ pub fn releasing_is_invisible(subject: &dyn Subject) {
     database.release();
     assert_eq!(load(&*database).rows.len(), 1);
     database.release();
-    assert!(database.is_committed(tx_id(2)).unwrap());
+    assert!(database.is_committed(Sq(2), tx_id(2)).unwrap());
     database.release();
     assert_eq!(database.history(Sq(2), Sq(0), 10).unwrap().len(), 1);
     database.release();

@@ -163,7 +163,8 @@ pub fn nodes_compare_and_set(subject: &dyn Subject) {
         let won = results.iter().filter(|result| result.is_ok()).count();
         assert_eq!(won, 1, "{results:?}");
         assert!(results.contains(&Err(StoreError::Conflict)), "{results:?}");
-        let known = [1, 0].map(|odd| nodes.databases[1].is_committed(u128::from(base) * 2 + odd).unwrap());
+        let known = [1, 0]
+            .map(|odd| nodes.databases[1].is_committed(Sq(base + 1), u128::from(base) * 2 + odd).unwrap());
         assert_eq!(known, [results[0].is_ok(), results[1].is_ok()]);
     }
 }
@@ -189,7 +190,7 @@ pub fn who_holds_a_database_commits_alone(subject: &dyn Subject) {
         held.commit(&Batch { tx_id: 78, ..batch(2, 3) }).unwrap();
         assert_eq!(other.join().unwrap(), Err(StoreError::Conflict));
     });
-    assert!(nodes.databases[1].is_committed(78).unwrap());
+    assert!(nodes.databases[1].is_committed(Sq(3), 78).unwrap());
     // On a base that has passed it is a conflict all the same.
     let held = nodes.shared(1).hold().unwrap();
     assert_eq!(held.commit(&batch(2, 4)), Err(StoreError::Conflict));
