@@ -289,6 +289,12 @@ impl Connection {
         self.wait(async |client| query.rows(client, params).await)
     }
 
+    /// As [`Self::rows`], with a plan for just these parameters and the tables as they are now.
+    pub(crate) fn rows_planned_anew(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Trouble> {
+        let query = Query::Unnamed(qualified(sql, &self.connector.options.schema));
+        self.wait(async |client| query.rows(client, params).await)
+    }
+
     /// Runs a statement; answers how many rows it touched.
     pub(crate) fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Trouble> {
         let query = self.query(sql, params)?;

@@ -17,25 +17,29 @@ use crate::pool::Pool;
 use crate::sql;
 
 /// The format this program writes.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// The oldest format whose programs can work with tables of [`FORMAT`].
 const NEEDS: i64 = 1;
 
 /// Statements that lead to each format, from 1 on.
-const STEPS: &[&[&str]] = &[&[
-    sql::MAKE_CATALOGUE,
-    sql::MAKE_DATABASE,
-    sql::FILL_CATALOGUE,
-    sql::MAKE_SCHEMA,
-    sql::MAKE_COUNTER,
-    sql::MAKE_RECORD,
-    sql::MAKE_RECORD_SQ,
-    sql::MAKE_HISTORY,
-    sql::MAKE_TX,
-    sql::MAKE_IDEM,
-    sql::MAKE_IDEM_AT,
-    sql::MAKE_DEFERRED,
-]];
+const STEPS: &[&[&str]] = &[
+    &[
+        sql::MAKE_CATALOGUE,
+        sql::MAKE_DATABASE,
+        sql::FILL_CATALOGUE,
+        sql::MAKE_SCHEMA,
+        sql::MAKE_COUNTER,
+        sql::MAKE_RECORD,
+        sql::MAKE_RECORD_SQ,
+        sql::MAKE_HISTORY,
+        sql::MAKE_TX,
+        sql::MAKE_IDEM,
+        sql::MAKE_DEFERRED,
+    ],
+    &[sql::MAKE_IDEM_OLD],
+];
+/// An index of format 1. Programs of that format do without.
+const IDEM_AT: &str = "idem_at";
 
 /// Attempts at a definition that another node makes at the same time.
 const ATTEMPTS: usize = 20;
@@ -96,6 +100,9 @@ fn migrate(connection: &mut Connection, schema: &str, from: i64) -> Result<(), T
     }
     for statement in STEPS.iter().skip(from as usize).copied().flatten() {
         define(connection, statement)?;
+    }
+    if from == 1 {
+        define(connection, &sql::drop_index(schema, IDEM_AT))?;
     }
     for (name, value) in [("needs", NEEDS), ("format", FORMAT)] {
         let params: [Param<'_>; 2] = [(&name, Type::TEXT), (&value, Type::INT8)];

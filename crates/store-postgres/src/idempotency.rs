@@ -35,7 +35,7 @@ pub(crate) fn read(
     not_before_ms: i64,
 ) -> Result<Vec<Option<Idempotency>>, Trouble> {
     let params = [(&db.as_str() as _, Type::TEXT), (&keys as _, Type::BYTEA_ARRAY)];
-    let rows = connection.rows(sql::IDEMPOTENCY, &params)?;
+    let rows = connection.rows_planned_anew(sql::IDEMPOTENCY, &params)?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let answer = read_row(row, db)?;

@@ -54,8 +54,8 @@ statements! {
             where h.db = $1 and h.sq = c.prev and h.sq > $3 and h.sq < c.sq and c.n < $4
         )
         select sq, prev, at_ms, actor, tid, rid, kind, before from chain order by sq desc";
-    /// Whoever asks leaves out what is too old: with the time in it, a server that knows nothing of the table yet reads
-    /// all answers of a day by their time rather than a few by their key.
+    /// Planned anew each time: a plan made while the table was small reads all of it. Whoever asks leaves out what is too
+    /// old.
     IDEMPOTENCY = "select at_ms, request_hash, tid, rids, key from bb_idem
         where db = $1 and key = any($2)";
     CHANGES = "select tid, rid, sq, deleted, body from bb_record where db = $1 and sq > $2 order by sq";
@@ -210,7 +210,9 @@ statements! {
     MAKE_IDEM = "create table if not exists bb_idem (
         at_ms bigint not null, tid bigint not null, db text not null, key bytea not null,
         request_hash bytea not null, rids bytea not null, primary key (db, key))";
-    MAKE_IDEM_AT = "create index if not exists idem_at on bb_idem (db, at_ms)";
+    /// Not led by `db`, for once: a server that knows nothing of the table yet would take that for as good a way to a key
+    /// as the primary key, and read the answers of a whole day.
+    MAKE_IDEM_OLD = "create index if not exists idem_old on bb_idem (at_ms, db)";
     MAKE_DEFERRED = "create table if not exists bb_deferred (
         seq bigint not null, n bigint not null, db text not null, id bytea not null, body bytea not null,
         node bytea not null, claim bytea not null, lease timestamptz not null, primary key (db, seq, n))";
@@ -219,6 +221,11 @@ statements! {
 /// Drops the schema and all that is in it.
 pub(crate) fn drop_schema(schema: &str) -> String {
     format!("drop schema if exists \"{schema}\" cascade")
+}
+
+/// Removes an index.
+pub(crate) fn drop_index(schema: &str, name: &str) -> String {
+    format!("drop index if exists \"{schema}\".{name}")
 }
 
 /// Makes the schema.

@@ -112,6 +112,30 @@ fn tables_of_a_newer_version_are_refused() {
 }
 
 #[test]
+fn tables_of_an_older_version_are_brought_on() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.url();
+    let (_, schema) = url.split_once("schema=").unwrap();
+    drop(PostgresStore::open(&url).unwrap());
+    let indexes = format!(
+        "select string_agg(indexname, ' ' order by indexname) from pg_indexes
+         where schemaname = '{schema}' and tablename = 'bb_idem'"
+    );
+    let newest = server.psql(&indexes);
+    for old in [
+        &*format!("drop index {schema}.idem_old"),
+        &format!("create index idem_at on {schema}.bb_idem (db, at_ms)"),
+        &format!("update {schema}.bb_meta set value = 1"),
+    ] {
+        server.psql(old);
+    }
+    drop(PostgresStore::open(&url).unwrap());
+    assert_eq!(server.psql(&indexes), newest);
+    let format = format!("select value from {schema}.bb_meta where name = 'format'");
+    assert_eq!(server.psql(&format), "2");
+}
+
+#[test]
 fn nodes_may_start_together() {
     let Some(server) = Postgres::shared() else { return };
     let url = server.url();
