@@ -84,7 +84,7 @@ impl App {
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 16));
         let app = Self::assemble(store, host, limits, threads)?;
         if let Some(looks) = &app.inner.looks {
-            looks.start().map_err(|e| AppError::Unavailable(format!("a thread cannot start: {e}")))?;
+            looks.start();
         }
         Ok(app)
     }
@@ -202,7 +202,7 @@ impl App {
     /// the one that is known. Nothing is asked where the database's memory is young enough for a read.
     pub(crate) async fn look(
         &self,
-        looks: &Looks,
+        looks: &Arc<Looks>,
         path: Option<(&str, &str)>,
     ) -> Result<Option<(DatabaseId, Seen)>, AppError> {
         // Names may be others' in a newer catalogue.

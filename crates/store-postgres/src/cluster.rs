@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boobook_model::{DatabaseId, Sq};
-use boobook_store::{Batch, Held, LoadSink, Look, StoreError, Work};
+use boobook_store::{Batch, Held, LoadSink, StoreError, Work};
 use futures_util::future::{try_join, try_join3};
 use parking_lot::Mutex;
 use tokio_postgres::types::Type;
 
 use crate::commit::Plan;
-use crate::connection::{Connection, Param};
+use crate::connection::Param;
 use crate::error::{During, Trouble};
 use crate::load::{self, Wanted, column, corrupt, unsigned};
 use crate::pool::{Pool, Taken};
@@ -40,68 +40,6 @@ fn random() -> Result<[u8; 16], StoreError> {
     let mut bytes = [0; 16];
     let filled = getrandom::fill(&mut bytes);
     filled.map(|()| bytes).map_err(|e| StoreError::Failed(format!("the system has no random numbers: {e}")))
-}
-
-/// What stands for the catalogue among names of databases: none of them is empty.
-const CATALOGUE: &str = "";
-
-/// How long the server may take to say where things stand: requests wait for that.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
-
-/// Asks where things stand, on connections of its own: the question never waits for loads and commits.
-pub(crate) struct Looker {
-    pool: Arc<Pool>,
-    /// As many as there were questions at a time.
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl Looker {
-    pub(crate) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, idle: Mutex::default() }
-    }
-
-    pub(crate) fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
-        let names: Vec<&str> = databases.iter().map(DatabaseId::as_str).chain([CATALOGUE]).collect();
-        self.pool.retry(During::Reading, || {
-            // Not looked after: should it be dead, the question is asked again on a new one, and no harm is done.
-            let idle = self.idle.lock().pop();
-            let mut connection = match idle {
-                Some(connection) => connection,
-                None => self.pool.connect()?.hurried(LOOK_LIMIT),
-            };
-            let rows = connection.rows(sql::LOOK, &[(&names, Type::TEXT_ARRAY)]);
-            if connection.is_reusable() {
-                self.idle.lock().push(connection);
-            } else {
-                // Where one got no answer the others would get none.
-                self.idle.lock().clear();
-            }
-            read_look(&rows?, databases)
-        })
-    }
-}
-
-fn read_look(rows: &[tokio_postgres::Row], databases: &[DatabaseId]) -> Result<Look, Trouble> {
-    let mut catalogue = None;
-    let mut found: Vec<(&str, Sq)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let bad = |e: tokio_postgres::Error| Trouble::Final(StoreError::Failed(format!("a look: {e}")));
-        let (name, seq): (&str, i64) = (row.try_get(0).map_err(bad)?, row.try_get(1).map_err(bad)?);
-        if name == CATALOGUE {
-            catalogue = Some(seq as u64);
-        } else {
-            found.push((name, Sq(seq as u64)));
-        }
-    }
-    found.sort_unstable();
-    let sequence = |id: &DatabaseId| {
-        let at = found.binary_search_by_key(&id.as_str(), |(name, _)| name).ok()?;
-        Some(found[at].1)
-    };
-    Ok(Look {
-        catalogue: catalogue.ok_or_else(crate::catalogue::missing)?,
-        sequences: databases.iter().map(sequence).collect(),
-    })
 }
 
 /// The name of the claims a node makes; a new one once the node knows what it has claimed.

@@ -51,9 +51,18 @@ impl Connector {
         Self { options, tls, last: AtomicUsize::new(0) }
     }
 
+    /// Makes a statement ready; says nothing to the server where statements are not kept.
+    pub(crate) async fn query(&self, client: &Client, sql: &str, types: &[Type]) -> Result<Query, Error> {
+        let text = qualified(sql, &self.options.schema);
+        if !self.options.prepare {
+            return Ok(Query::Unnamed(text));
+        }
+        client.prepare_typed(&text, types).await.map(Query::Prepared)
+    }
+
     /// Asks one host after another. A host that takes connections and is silent then is no better than none: each has
     /// so long to let us in, and a silence is what is told of them all, as asking again would take as long.
-    async fn connect(&self) -> Result<Connected, Trouble> {
+    pub(crate) async fn connect(&self) -> Result<Connected, Trouble> {
         let hosts = &self.options.hosts;
         let is_random =
             hosts.iter().any(|config| config.get_load_balance_hosts() == LoadBalanceHosts::Random);
@@ -84,7 +93,7 @@ impl Connector {
 }
 
 /// What the client library makes of a connection.
-type Connected =
+pub(crate) type Connected =
     (Client, tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
 
 /// A connection, used by one thread at a time.
@@ -273,14 +282,13 @@ impl Connection {
         if let Some(statement) = self.prepared.get(sql) {
             return Ok(Query::Prepared(statement.clone()));
         }
-        let text = qualified(sql, &self.connector.options.schema);
-        if !self.connector.options.prepare {
-            return Ok(Query::Unnamed(text));
-        }
         let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
-        let statement = self.wait(async |client| client.prepare_typed(&text, &types).await)?;
-        self.prepared.insert(sql.to_owned(), statement.clone());
-        Ok(Query::Prepared(statement))
+        let connector = self.connector.clone();
+        let query = self.wait(async |client| connector.query(client, sql, &types).await)?;
+        if let Query::Prepared(statement) = &query {
+            self.prepared.insert(sql.to_owned(), statement.clone());
+        }
+        Ok(query)
     }
 
     /// Runs a statement and takes its rows.

@@ -33,6 +33,7 @@ mod export;
 mod format;
 mod idempotency;
 mod load;
+mod look;
 mod options;
 mod pool;
 mod scratch;
@@ -43,13 +44,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boobook_model::DatabaseId;
-use boobook_store::{CatalogueChange, CatalogueState, Cluster, DatabaseStore, Look, Store, StoreError, Work};
+use boobook_store::{
+    CatalogueChange, CatalogueState, Cluster, DatabaseStore, Look, Looking, Store, StoreError, Work,
+};
 
 pub use scratch::{Scratch, Server};
 
-use cluster::{Claims, Looker, Node};
+use cluster::{Claims, Node};
 use connection::Connector;
 use database::PostgresDatabase;
+use look::Looker;
 use options::Options;
 use pool::Pool;
 
@@ -149,6 +153,10 @@ impl Cluster for PostgresStore {
 
     fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError> {
         self.looker.look(databases)
+    }
+
+    fn look_soon<'a>(&'a self, databases: &'a [DatabaseId]) -> Looking<'a> {
+        Box::pin(self.looker.look_soon(databases))
     }
 
     fn take_over(&self) -> Result<Vec<Work>, StoreError> {

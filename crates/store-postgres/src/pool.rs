@@ -53,6 +53,11 @@ impl Pool {
         &self.connector.options.place
     }
 
+    /// How connections are made.
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     /// The schema of our tables.
     pub(crate) fn schema(&self) -> &str {
         &self.connector.options.schema
@@ -136,12 +141,17 @@ impl Pool {
                 Err(trouble) => trouble,
             };
             tried += 1;
-            if tried == ATTEMPTS || !trouble.is_transient() {
-                return Err(trouble.into_store_error(self.place(), during));
+            match pause(tried, &trouble) {
+                Some(pause) => thread::sleep(pause),
+                None => return Err(trouble.into_store_error(self.place(), during)),
             }
-            thread::sleep(jittered(PAUSE * (1 << (tried - 1))));
         }
     }
+}
+
+/// How long to wait before the next attempt; `None` where there should be none.
+pub(crate) fn pause(tried: u32, trouble: &Trouble) -> Option<Duration> {
+    (tried < ATTEMPTS && trouble.is_transient()).then(|| jittered(PAUSE * (1 << (tried - 1))))
 }
 
 /// Half of the time to all of it, so that those who met once do not meet again.

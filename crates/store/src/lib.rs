@@ -30,7 +30,7 @@ pub use copy::{Summary, copy_database};
 pub use error::{CodecError, StoreError};
 pub use fault::{Fault, FaultCounts, FaultStore, Faults};
 pub use mem::MemStore;
-pub use shared::{Cluster, Held, LEASE_MS, Look, SharedDatabase, Work};
+pub use shared::{Cluster, Held, LEASE_MS, Look, Looking, SharedDatabase, Work};
 
 /// A data directory, or a schema of a database server.
 pub trait Store: Send + Sync + 'static {

@@ -3,7 +3,7 @@
 //! Each handle to such a store is a node with an id of its own. Nothing here elects anybody: all nodes are alike, a
 //! commit is a compare-and-set on the database's sequence, and whoever loses reads what changed and runs again.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
 use boobook_model::{DatabaseId, Sq};
 
@@ -32,6 +32,9 @@ pub struct Work {
     pub body: Vec<u8>,
 }
 
+/// A look that is under way.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Look, StoreError>> + Send + 'a>>;
+
 /// A store as one of its nodes sees it.
 ///
 /// Work put off belongs to the node that stored it or took it, for as long as that node lives: its lease ends
@@ -45,6 +48,12 @@ pub trait Cluster: Send + Sync {
     /// Where the catalogue and some databases stand: every commit that was answered before the call is in it. The most
     /// frequent question of all, one round trip.
     fn look(&self, databases: &[DatabaseId]) -> Result<Look, StoreError>;
+
+    /// As [`Self::look`], without blocking. A store that speaks to a network finds what it needs for that in the runtime
+    /// of tokio that polls it, the same one each time.
+    fn look_soon<'a>(&'a self, databases: &'a [DatabaseId]) -> Looking<'a> {
+        Box::pin(std::future::ready(self.look(databases)))
+    }
 
     /// Says that this node lives, and takes over work, in whatever database, whose node does not. Called several times
     /// a [`Self::lease`]. A bounded number at a time; the rest comes with the next call.

@@ -3,12 +3,15 @@
 //! A request that arrives waits for the *next* look, as one that is on its way may have been answered from before its
 //! arrival. There is one on its way at most, for all requests: however many come, the store is asked once a round trip.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use boobook_model::{DatabaseId, Sq};
 use boobook_store::{Look, Store};
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinSet,
+};
 
 use crate::{AppError, Host, error::from_store};
 
@@ -37,7 +40,10 @@ pub(crate) struct Looks {
     store: Arc<dyn Store>,
     host: Arc<dyn Host>,
     asked: Mutex<Asked>,
-    wake: Condvar,
+    wake: Notify,
+    /// The one that looks for all who wait. Not a request itself: a client that goes away must not end what others wait
+    /// for.
+    task: Mutex<JoinSet<()>>,
 }
 
 #[derive(Default)]
@@ -45,7 +51,9 @@ struct Asked {
     waiting: Vec<Asking>,
     /// Why the last look failed, if it did.
     away: Option<AppError>,
-    stopping: bool,
+    /// Whoever asks first starts the task. Otherwise somebody calls [`Looks::step`].
+    is_started: bool,
+    is_running: bool,
 }
 
 struct Asking {
@@ -53,39 +61,34 @@ struct Asking {
     answer: oneshot::Sender<Result<Seen, AppError>>,
 }
 
+/// Notes the end of the task, so that whoever asks next starts another one.
+struct Running<'a>(&'a Looks);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.asked.lock().is_running = false;
+    }
+}
+
 impl Looks {
     pub(crate) fn new(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self { store, host, asked: Mutex::default(), wake: Condvar::new() })
+        let (wake, task) = (Notify::new(), Mutex::default());
+        Arc::new(Self { store, host, asked: Mutex::default(), wake, task })
     }
 
-    /// Starts the thread that asks.
-    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<()> {
-        let looks = Arc::clone(self);
-        thread::Builder::new().name("looks".into()).spawn(move || {
-            loop {
-                {
-                    let mut asked = looks.asked.lock();
-                    while asked.waiting.is_empty() {
-                        if asked.stopping {
-                            return;
-                        }
-                        looks.wake.wait(&mut asked);
-                    }
-                }
-                looks.step();
-            }
-        })?;
-        Ok(())
+    /// From now on looks are taken by themselves.
+    pub(crate) fn start(&self) {
+        self.asked.lock().is_started = true;
     }
 
-    /// Ends the thread when nobody waits any more.
+    /// Ends the task. Nobody asks any more by then.
     pub(crate) fn stop(&self) {
-        self.asked.lock().stopping = true;
-        self.wake.notify_all();
+        self.asked.lock().is_started = false;
+        self.task.lock().abort_all();
     }
 
     /// Where the catalogue and a database stand, as of no earlier than this call.
-    pub(crate) async fn ask(&self, database: Option<DatabaseId>) -> Result<Seen, AppError> {
+    pub(crate) async fn ask(self: &Arc<Self>, database: Option<DatabaseId>) -> Result<Seen, AppError> {
         let (answer, answered) = oneshot::channel();
         let away = {
             let mut asked = self.asked.lock();
@@ -96,6 +99,10 @@ impl Looks {
                 return Err(AppError::Busy("too many requests wait for the store; try again".into()));
             }
             asked.waiting.push(Asking { database, answer });
+            if asked.is_started && !std::mem::replace(&mut asked.is_running, true) {
+                let looks = Arc::clone(self);
+                self.task.lock().spawn(async move { looks.run().await });
+            }
             asked.away.clone()
         };
         self.wake.notify_one();
@@ -110,8 +117,16 @@ impl Looks {
         }
     }
 
+    async fn run(&self) {
+        let _running = Running(self);
+        loop {
+            self.wake.notified().await;
+            while self.step().await {}
+        }
+    }
+
     /// One look for all who wait; whether anybody did.
-    pub(crate) fn step(&self) -> bool {
+    pub(crate) async fn step(&self) -> bool {
         let waiting = std::mem::take(&mut self.asked.lock().waiting);
         if waiting.is_empty() {
             return false;
@@ -121,7 +136,7 @@ impl Looks {
         ids.dedup();
         let asked_at_ms = self.host.now_ms();
         let look = match self.store.cluster() {
-            Some(cluster) => cluster.look(&ids).map_err(from_store),
+            Some(cluster) => cluster.look_soon(&ids).await.map_err(from_store),
             None => Err(AppError::Internal("a look at a store that is not shared".into())),
         };
         self.asked.lock().away = look.as_ref().err().cloned();
@@ -147,9 +162,9 @@ mod tests {
     use crate::SystemHost;
 
     /// What came, and after how long.
-    async fn ask(looks: &Looks, is_answered: bool) -> (Result<Seen, AppError>, Duration) {
+    async fn ask(looks: &Arc<Looks>, is_answered: bool) -> (Result<Seen, AppError>, Duration) {
         let begin = Instant::now();
-        let (came, ()) = tokio::join!(looks.ask(None), async { _ = is_answered && looks.step() });
+        let (came, ()) = tokio::join!(looks.ask(None), async { _ = is_answered && looks.step().await });
         (came, begin.elapsed())
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use boobook_store::MemStore;
+use futures_util::FutureExt as _;
 
 use super::{Looks, Seen};
 use crate::{AppError, SystemHost};
@@ -40,7 +41,7 @@ fn second(reads: usize, round_trip_us: usize) -> Second {
             waiting.push((arrival(next), asking));
             next += 1;
         }
-        assert!(looks.step(), "one look for all who wait");
+        assert_eq!(looks.step().now_or_never(), Some(true), "one look for all who wait");
         count += 1;
         now += round_trip_us;
         for (arrived, mut asking) in waiting {

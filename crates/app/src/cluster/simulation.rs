@@ -21,6 +21,7 @@ use std::{
 use boobook_engine::Snapshot;
 use boobook_model::{Cell, DatabaseId, Principal, RecordId, TableKind, Value};
 use boobook_store::{Fault, FaultStore, Faults, LEASE_MS, MemStore, Store};
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -317,7 +318,12 @@ impl Simulation {
     }
 
     fn look(&self, node: usize) -> bool {
-        self.nodes[node].app.inner.looks.as_ref().is_some_and(|looks| looks.step())
+        self.nodes[node]
+            .app
+            .inner
+            .looks
+            .as_ref()
+            .is_some_and(|looks| looks.step().now_or_never() == Some(true))
     }
 
     /// Lets everything that is on its way come to its end.

@@ -129,6 +129,31 @@ fn connections_that_died_idle_are_not_used() {
     }
 }
 
+/// What requests ask is the same, and asked again on a new connection where the server has ended the old one.
+#[test]
+fn looking_without_blocking_survives_the_end_of_its_connections() {
+    let Some(server) = Postgres::shared() else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for (n, prepare) in ["on", "off"].into_iter().enumerate() {
+        let name = format!("soon_{}_{n}", std::process::id());
+        let url = format!("{}&application_name={name}&prepare={prepare}", server.url());
+        let store = PostgresStore::open(&url).unwrap();
+        let database = database(&store);
+        let ids = [id(), "nowhere".parse().unwrap()];
+        let cluster = store.cluster().unwrap();
+        for base in 1..6 {
+            commit_surely(&*database, &batch(base, 1));
+            let look = runtime.block_on(cluster.look_soon(&ids)).unwrap();
+            assert_eq!(look.sequences, [Some(Sq(base + 1)), None]);
+            assert_eq!(look, cluster.look(&ids).unwrap());
+            end_connections(&server, &name);
+        }
+        server.psql(&format!("drop schema {} cascade", url.split(['=', '&']).nth(1).unwrap()));
+        let gone = runtime.block_on(cluster.look_soon(&ids)).unwrap_err();
+        assert!(gone.to_string().contains("the tables are not there"), "{gone}");
+    }
+}
+
 /// Ends the connections at its thousandth record.
 struct Ending<'a> {
     loaded: Loaded,
