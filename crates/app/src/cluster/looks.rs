@@ -10,7 +10,7 @@ use boobook_store::{Look, Store};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
 };
 
 use crate::{AppError, Host, error::from_store};
@@ -119,17 +119,29 @@ impl Looks {
 
     async fn run(&self) {
         let _running = Running(self);
+        let mut waited = 0;
         loop {
             self.wake.notified().await;
-            while self.step().await {}
+            loop {
+                if waited > 1 {
+                    // Others that can go on as well do so before, and need no look of their own then. A client that is
+                    // alone need not wait for that.
+                    yield_now().await;
+                }
+                match self.step().await {
+                    0 => break,
+                    n => waited = n,
+                }
+            }
         }
     }
 
-    /// One look for all who wait; whether anybody did.
-    pub(crate) async fn step(&self) -> bool {
+    /// One look for all who wait; how many did.
+    pub(crate) async fn step(&self) -> usize {
         let waiting = std::mem::take(&mut self.asked.lock().waiting);
-        if waiting.is_empty() {
-            return false;
+        let count = waiting.len();
+        if count == 0 {
+            return 0;
         }
         let mut ids: Vec<DatabaseId> = waiting.iter().filter_map(|one| one.database.clone()).collect();
         ids.sort_unstable();
@@ -149,7 +161,7 @@ impl Looks {
             // Whoever does not wait any more is not told.
             let _ = answer.send(look.as_ref().map(seen).map_err(AppError::clone));
         }
-        true
+        count
     }
 }
 
@@ -164,7 +176,7 @@ mod tests {
     /// What came, and after how long.
     async fn ask(looks: &Arc<Looks>, is_answered: bool) -> (Result<Seen, AppError>, Duration) {
         let begin = Instant::now();
-        let (came, ()) = tokio::join!(looks.ask(None), async { _ = is_answered && looks.step().await });
+        let (came, ()) = tokio::join!(looks.ask(None), async { _ = is_answered && looks.step().await > 0 });
         (came, begin.elapsed())
     }
 

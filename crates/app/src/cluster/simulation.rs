@@ -318,12 +318,7 @@ impl Simulation {
     }
 
     fn look(&self, node: usize) -> bool {
-        self.nodes[node]
-            .app
-            .inner
-            .looks
-            .as_ref()
-            .is_some_and(|looks| looks.step().now_or_never() == Some(true))
+        self.nodes[node].app.inner.looks.as_ref().is_some_and(|looks| looks.step().now_or_never() > Some(0))
     }
 
     /// Lets everything that is on its way come to its end.
