@@ -67,6 +67,11 @@ impl Stage {
         let store = SeaweedFs::start()?;
         let place = Installation::new(env!("CARGO_BIN_EXE_boobook"));
         configure(&place, &store);
+        Some(Self::at(store, place))
+    }
+
+    /// A server at a place that is configured, with a record to attach files to.
+    fn at(store: SeaweedFs, place: Installation) -> Self {
         let team = place.team("Files");
         let key = place.key(&team, &["--role", "admin"]);
         let server = place.serve();
@@ -76,7 +81,7 @@ impl Stage {
         client.post(&format!("{base}/tables"), &json!({"name": "T", "fields": []})).ok();
         client.post(&format!("{base}/tables/T/records"), &json!({"fields": {}})).ok();
         let files = format!("{base}/tables/T/records/1/files");
-        Some(Self { store, place, server, client, base, files })
+        Self { store, place, server, client, base, files }
     }
 
     fn contents(&self) -> usize {
@@ -154,15 +159,8 @@ fn files_move_into_a_bucket_and_out_of_it() {
     let (Some(store), Some(postgres)) = (SeaweedFs::start(), Postgres::shared()) else { return };
     let place = Installation::new(env!("CARGO_BIN_EXE_boobook"));
     configure_with(&place, &store, "");
-    let team = place.team("Files");
-    let key = place.key(&team, &["--role", "admin"]);
-    let server = place.serve();
-    let client = server.client(&key);
-    let db = client.create_database(&team, "Data", &json!({}));
-    let base = format!("/v1/teams/{team}/databases/{db}");
-    client.post(&format!("{base}/tables"), &json!({"name": "T", "fields": []})).ok();
-    client.post(&format!("{base}/tables/T/records"), &json!({"fields": {}})).ok();
-    let files = format!("{base}/tables/T/records/1/files");
+    let Stage { store, place, server, client, files, .. } = Stage::at(store, place);
+    let key = client.key().unwrap().to_owned();
     let large: Vec<u8> = (0..(6 << 20) + 5).map(|n: usize| (n % 251) as u8).collect();
     upload(&client, &files, "large.bin", "application/octet-stream", &large);
     upload(&client, &files, "a.txt", "text/plain", b"Hello, owl!");

@@ -6,7 +6,8 @@
 //! server's own cannot hide itself here.
 //!
 //! The main types are [`Installation`] (a binary and a data directory), [`Server`] (a running one), [`Client`],
-//! [`SeaweedFs`] (an object store) and [`transcript::run_folder`].
+//! [`SeaweedFs`] (an object store), [`Network`] (machines that lose sight of each other), [`transcript::run_folder`], and
+//! [`manual`], which reads `conformance/nx`.
 //!
 //! ```no_run
 //! use boobook_testkit::Installation;

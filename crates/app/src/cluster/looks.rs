@@ -41,9 +41,6 @@ pub(crate) struct Looks {
     host: Arc<dyn Host>,
     asked: Mutex<Asked>,
     wake: Notify,
-    /// The one that looks for all who wait. Not a request itself: a client that goes away must not end what others wait
-    /// for.
-    task: Mutex<JoinSet<()>>,
 }
 
 #[derive(Default)]
@@ -51,9 +48,11 @@ struct Asked {
     waiting: Vec<Asking>,
     /// Why the last look failed, if it did.
     away: Option<AppError>,
-    /// Whoever asks first starts the task. Otherwise somebody calls [`Looks::step`].
+    /// Whoever asks starts the task if there is none. Otherwise somebody calls [`Looks::step`].
     is_started: bool,
-    is_running: bool,
+    /// The one that looks for all who wait. Not a request itself: a client that goes away must not end what others wait
+    /// for.
+    task: JoinSet<()>,
 }
 
 struct Asking {
@@ -61,19 +60,9 @@ struct Asking {
     answer: oneshot::Sender<Result<Seen, AppError>>,
 }
 
-/// Notes the end of the task, so that whoever asks next starts another one.
-struct Running<'a>(&'a Looks);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.asked.lock().is_running = false;
-    }
-}
-
 impl Looks {
     pub(crate) fn new(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Arc<Self> {
-        let (wake, task) = (Notify::new(), Mutex::default());
-        Arc::new(Self { store, host, asked: Mutex::default(), wake, task })
+        Arc::new(Self { store, host, asked: Mutex::default(), wake: Notify::new() })
     }
 
     /// From now on looks are taken by themselves.
@@ -83,8 +72,9 @@ impl Looks {
 
     /// Ends the task. Nobody asks any more by then.
     pub(crate) fn stop(&self) {
-        self.asked.lock().is_started = false;
-        self.task.lock().abort_all();
+        let mut asked = self.asked.lock();
+        asked.is_started = false;
+        asked.task.abort_all();
     }
 
     /// Where the catalogue and a database stand, as of no earlier than this call.
@@ -99,9 +89,13 @@ impl Looks {
                 return Err(AppError::Busy("too many requests wait for the store; try again".into()));
             }
             asked.waiting.push(Asking { database, answer });
-            if asked.is_started && !std::mem::replace(&mut asked.is_running, true) {
-                let looks = Arc::clone(self);
-                self.task.lock().spawn(async move { looks.run().await });
+            if asked.is_started {
+                // One that has ended did so by a bug, or with its runtime.
+                while asked.task.try_join_next().is_some() {}
+                if asked.task.is_empty() {
+                    let looks = Arc::clone(self);
+                    asked.task.spawn(async move { looks.run().await });
+                }
             }
             asked.away.clone()
         };
@@ -118,7 +112,6 @@ impl Looks {
     }
 
     async fn run(&self) {
-        let _running = Running(self);
         let mut waited = 0;
         loop {
             self.wake.notified().await;
